@@ -2,12 +2,11 @@
 
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use sqlx::PgPool;
 
+use super::Place;
 use super::args::PageArgs;
 use super::empty::Filters;
-use super::error::CliError;
-use super::output::Printer;
+use super::error::{Exit, Result};
 use super::table::table;
 use crate::store::views::Page;
 use crate::store::views::advices::{self, AdviceRow};
@@ -33,18 +32,15 @@ pub(super) enum AdvicesCommand {
     },
 }
 
-pub(super) async fn run(
-    command: &AdvicesCommand,
-    pool: &PgPool,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(command: &AdvicesCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     let AdvicesCommand::List { state, bank_account, page } = command;
     let (state, bank_account) = (state.as_deref(), bank_account.as_deref());
     let of = async |page: Page| Ok(advices::list(pool, state, bank_account, &page).await?);
     let nothing = printer.pages(page, of).await?;
     let filters = Filters::default().with("--state", state).with("--bank-account", bank_account);
     filters.tell(nothing, "remittance advice");
-    Ok(())
+    Ok(Exit::Ok)
 }
 
 table!(AdviceRow:

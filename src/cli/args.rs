@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, Days, Duration, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 use clap::error::{ContextKind, ContextValue};
 
-use super::error::CliError;
+use super::error::{CliError, Result};
+use super::totals;
 use crate::clock::Clock;
 use crate::config::Topics;
 use crate::domain::allocation::Rule;
@@ -86,7 +87,7 @@ impl Acting {
         self.doing.dry_run()
     }
 
-    pub(super) fn checked(&self) -> Result<String, CliError> {
+    pub(super) fn checked(&self) -> Result<String> {
         match self.operator.as_deref().map(operator) {
             Some(Ok(name)) => Ok(name),
             None if self.dry_run() => Ok("nobody".to_owned()),
@@ -112,7 +113,7 @@ pub(super) struct Because {
 }
 
 /// The reason where there is one; a blank is none.
-pub(super) fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>, CliError> {
+pub(super) fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>> {
     let reason = text.map(str::trim).filter(|reason| !reason.is_empty());
     if reason.is_none() && needed {
         return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
@@ -137,12 +138,12 @@ impl Since {
 
     /// The day of it; one that was written as a day is that day in every zone.
     pub(super) fn day(self, clock: Clock, zone: &str) -> NaiveDate {
-        let instant = self.instant(clock);
-        match (self, zone.parse::<Tz>()) {
-            (Self::At(at), _) if at.time() == NaiveTime::MIN => at.date_naive(),
-            (_, Ok(zone)) => instant.with_timezone(&zone).date_naive(),
-            (_, Err(_)) => instant.date_naive(),
+        if let Self::At(at) = self
+            && at.time() == NaiveTime::MIN
+        {
+            return at.date_naive();
         }
+        self.instant(clock).with_timezone(&zone_of(zone)).date_naive()
     }
 }
 
@@ -189,6 +190,59 @@ fn expected() -> String {
         .to_owned()
 }
 
+/// `--as-of` of reports about the past: the end of a day, or an instant. What was recorded by then,
+/// whenever it was received.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AsOf {
+    EndOf(NaiveDate),
+    At(Since),
+}
+
+/// Reads `2026-11-30`, and what [`since`] reads.
+pub(super) fn as_of(text: &str) -> Result<AsOf, String> {
+    match text.parse::<NaiveDate>() {
+        Ok(day) => Ok(AsOf::EndOf(day)),
+        Err(_) => since(text).map(AsOf::At),
+    }
+}
+
+impl AsOf {
+    /// The instant in a zone; the end of today is now.
+    pub(super) fn instant(self, zone: &str) -> Result<DateTime<Utc>> {
+        let now = Clock::System.now();
+        let zone = zone_of(zone);
+        let wanted = match self {
+            Self::At(since) => since.instant(Clock::System),
+            Self::EndOf(day) if day == now.with_timezone(&zone).date_naive() => now,
+            Self::EndOf(day) => {
+                let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+                // Where midnight is skipped, the day ends an hour into it.
+                let hours = (0..=3).filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
+                let mut starts = hours
+                    .filter_map(|hour| zone.from_local_datetime(&next.and_time(hour)).earliest());
+                // Posted before that midnight; the database keeps microseconds.
+                let end = starts.next().map_or(now, |start| start.to_utc());
+                end.checked_sub_signed(Duration::microseconds(1)).unwrap_or(end)
+            }
+        };
+        not_after_now(wanted)
+    }
+}
+
+/// Of what is to come nothing is known.
+pub(super) fn not_after_now(as_of: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    if as_of <= Clock::System.now() {
+        return Ok(as_of);
+    }
+    let why = "--as-of is after now: nothing is known of it yet";
+    Err(CliError::Usage(why.to_owned()))
+}
+
+/// The zone of that name; UTC where it is none.
+pub(super) fn zone_of(name: &str) -> Tz {
+    name.parse().unwrap_or(Tz::UTC)
+}
+
 /// Reads an amount as people write it: `1000`, `1,000.00`, `1.000,50`; in micros.
 pub(super) fn amount(text: &str) -> Result<i64, String> {
     match readings::amounts(text).as_slice() {
@@ -200,12 +254,7 @@ pub(super) fn amount(text: &str) -> Result<i64, String> {
 
 /// An amount in micros, as it is typed: `1000.50`.
 pub(super) fn amount_words(micros: i64) -> String {
-    let digits = format!("{:07}", micros.unsigned_abs());
-    let (whole, decimals) = digits.split_at(digits.len().saturating_sub(6));
-    match decimals.trim_end_matches('0') {
-        "" => whole.to_owned(),
-        few => format!("{whole}.{few:0<2}"),
-    }
+    totals::shown(i128::from(micros), if micros % 1_000_000 == 0 { 0 } else { 2 })
 }
 
 /// Options that have two names.

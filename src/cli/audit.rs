@@ -2,12 +2,12 @@
 
 use sqlx::PgPool;
 
-use super::error::{CliError, Exit};
+use super::error::{Exit, Result};
 use super::output::{Output, Printer, write};
 use super::table::table;
 use crate::store::audit::{self, FINDINGS_MAX, Finding, INVARIANTS};
 
-pub(super) async fn run(pool: &PgPool, printer: Printer) -> Result<Exit, CliError> {
+pub(super) async fn run(pool: &PgPool, printer: Printer) -> Result<Exit> {
     let findings = audit::run(pool).await?;
     let violated = findings.iter().filter(|finding| !finding.info).count();
     let table = printer.output == Output::Table;

@@ -1,14 +1,12 @@
 //! `balances list|show`.
 
 use clap::Subcommand;
-use sqlx::PgPool;
 
 use super::args::{self, PageArgs};
 use super::empty::Filters;
-use super::error::CliError;
-use super::near;
-use super::output::Printer;
+use super::error::{CliError, Exit, Result};
 use super::table::table;
+use super::{Place, near};
 use crate::store::views::Page;
 use crate::store::views::accounts::{self, BalanceRow, HoldRow, LotRow};
 use crate::store::views::near::Kind;
@@ -33,18 +31,14 @@ pub(super) enum BalancesCommand {
     },
 }
 
-pub(super) async fn run(
-    command: &BalancesCommand,
-    pool: &PgPool,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(command: &BalancesCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     match command {
         BalancesCommand::List { currency, page } => {
             let currency = currency.as_deref();
             let of = async |page: Page| Ok(accounts::balances(pool, currency, &page).await?);
             let nothing = printer.pages(page, of).await?;
             Filters::default().with("--currency", currency).tell(nothing, "balance");
-            Ok(())
         }
         BalancesCommand::Show { account_id } => {
             let id = near::resolve(pool, Kind::Account, account_id).await?;
@@ -55,9 +49,10 @@ pub(super) async fn run(
                 text.table(&view.balances);
                 text.section("Lots, the newest first", &view.lots);
                 text.section("Live holds, the oldest first", &view.holds);
-            })
+            })?;
         }
     }
+    Ok(Exit::Ok)
 }
 
 table!(BalanceRow:
@@ -65,14 +60,11 @@ table!(BalanceRow:
     row => "account": row.account_id, "currency": row.currency, "balance": row.balance,
     "held": row.held, "limit": row.credit_limit, "usable": row.usable, "updated": row.updated_at);
 
-table!(HoldRow:
-    hold_id currency held placed_at;
+table!(HoldRow;
     row => "placed": row.placed_at, "currency": row.currency, "held": row.held, "hold": row.hold_id,
 );
 
-table!(LotRow:
-    lot_id invoice_id payment_id currency amount remaining reversed clawed_back held opened_at
-    closed_at;
+table!(LotRow;
     row => "opened": row.opened_at, "currency": row.currency, "amount": row.amount,
     "remaining": row.remaining, "held": row.held, "reversed": row.reversed,
     "clawed back": row.clawed_back, "invoice": row.invoice_id, "payment": row.payment_id);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use super::error::CliError;
+use super::error::{CliError, Result};
 use crate::config::KafkaConfig;
 use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo, TopicSpec};
 use crate::kafka::reader::{Tail, TopicReader};
@@ -18,7 +18,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// All topics that the cluster has.
 pub(super) async fn topics(kafka: &KafkaConfig) -> Result<Vec<TopicInfo>, KafkaError> {
     let cluster = cluster(kafka);
-    answer(spawn_blocking(move || cluster.list_topics(TIMEOUT)).await)
+    answer(move || cluster.list_topics(TIMEOUT)).await
 }
 
 /// Where the log of each partition begins and ends.
@@ -28,11 +28,11 @@ pub(super) async fn ends(
 ) -> Result<Vec<PartitionLag>, KafkaError> {
     let cluster = cluster(kafka);
     let group = kafka.group_id.clone();
-    let asked = spawn_blocking(move || {
+    let named = move || {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         cluster.group_lag(&group, &topics, TIMEOUT)
-    });
-    answer(asked.await)
+    };
+    answer(named).await
 }
 
 /// Those of `tails` that hold no record, only what transactions leave in a log.
@@ -44,24 +44,20 @@ pub(super) async fn without_records(
         return Ok(tails);
     }
     let cluster = cluster(kafka);
-    answer(spawn_blocking(move || cluster.without_records(tails, TIMEOUT)).await)
+    answer(move || cluster.without_records(tails, TIMEOUT)).await
 }
 
 /// What is in a topic now, to be read page by page.
 pub(super) async fn reader(kafka: &KafkaConfig, topic: String) -> Result<TopicReader, KafkaError> {
     let cluster = cluster(kafka);
-    answer(spawn_blocking(move || cluster.topic_reader(&topic, READ_TIMEOUT)).await)
+    answer(move || cluster.topic_reader(&topic, READ_TIMEOUT)).await
 }
 
 /// The next page of it, empty at the end.
 pub(super) async fn next_page(
     mut reader: TopicReader,
 ) -> Result<(TopicReader, Vec<Record>), KafkaError> {
-    let read = spawn_blocking(move || {
-        let page = reader.next_page()?;
-        Ok((reader, page))
-    });
-    answer(read.await)
+    answer(move || reader.next_page().map(|page| (reader, page))).await
 }
 
 /// Makes the topics that are missing, and names them.
@@ -72,17 +68,11 @@ pub(super) async fn create_topics(
     replication: Option<i32>,
 ) -> Result<Vec<String>, KafkaError> {
     let cluster = cluster(kafka);
-    let specs: Vec<TopicSpec> = names
-        .into_iter()
-        .map(|name| TopicSpec {
-            name,
-            partitions,
-            // As the broker is set.
-            replication: replication.unwrap_or(-1),
-            config: Vec::new(),
-        })
-        .collect();
-    answer(spawn_blocking(move || cluster.create_topics(&specs, READ_TIMEOUT)).await)
+    // As the broker is set.
+    let replication = replication.unwrap_or(-1);
+    let spec = |name| TopicSpec { name, partitions, replication, config: Vec::new() };
+    let specs: Vec<TopicSpec> = names.into_iter().map(spec).collect();
+    answer(move || cluster.create_topics(&specs, READ_TIMEOUT)).await
 }
 
 /// A broker knows a topic that was made just now a moment later.
@@ -90,7 +80,7 @@ const LOOKS: usize = 6;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Tells soon which of these topics are missing: a producer would try for half a minute.
-pub(super) async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), CliError> {
+pub(super) async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<()> {
     if kafka.brokers.is_empty() {
         let problem = "no brokers are set: KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
         return Err(CliError::Usage(problem.to_owned()));
@@ -120,7 +110,7 @@ pub(super) async fn send(
     topic: String,
     key: Option<&str>,
     value: &[u8],
-) -> Result<(), CliError> {
+) -> Result<()> {
     let producer = producer(kafka)?;
     let record = OutRecord {
         topic,
@@ -149,9 +139,10 @@ fn cluster(kafka: &KafkaConfig) -> Cluster {
     cluster
 }
 
-/// A thread that panicked has no answer.
-fn answer<T>(
-    joined: Result<Result<T, KafkaError>, tokio::task::JoinError>,
+/// Asked on a thread of its own: one that panicked has no answer.
+async fn answer<T: Send + 'static>(
+    question: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
 ) -> Result<T, KafkaError> {
+    let joined = spawn_blocking(question).await;
     joined.unwrap_or_else(|error| Err(KafkaError::Fatal(error.to_string())))
 }

@@ -7,7 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::error::CliError;
+use super::error::Result;
 
 /// The fields of one row.
 pub(super) type Fields = Vec<(String, Value)>;
@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for Ordered {
     }
 }
 
-pub(super) fn fields<T: Serialize>(row: &T) -> Result<Fields, CliError> {
+pub(super) fn fields<T: Serialize>(row: &T) -> Result<Fields> {
     let text = serde_json::to_string(row)?;
     let ordered: Ordered = serde_json::from_str(&text)?;
     Ok(ordered.0)

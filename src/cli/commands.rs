@@ -1,18 +1,19 @@
-//! `commands waiting|cancel`: commands that wait.
+//! `commands waiting|cancel`: commands that wait. `keys parked`: keys whose commands do.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::args::PageArgs;
 use super::empty::Filters;
-use super::error::{CliError, Exit};
-use super::near;
+use super::error::{CliError, Exit, Result};
 use super::table::table;
-use super::verbs::{Ask, Place, ask_about};
+use super::verbs::{Ask, ask};
 use super::words::needs_words;
+use super::{Place, near};
 use crate::domain::effect::Ending;
 use crate::operator::orders::Fields;
 use crate::store::views::Page;
+use crate::store::views::keys::{self, ParkedRow};
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, WaitingCommand};
 use crate::store::views::standing::About;
@@ -44,6 +45,16 @@ pub(super) struct CancelArgs {
     ask: Ask,
 }
 
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Keys whose commands wait, with what for and how many behind it
+    #[command(after_help = "Examples:\n  topup keys parked\n  topup keys parked --output json")]
+    Parked {
+        #[command(flatten)]
+        page: PageArgs,
+    },
+}
+
 /// A command that waits.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
@@ -57,7 +68,7 @@ struct Row {
     deadline: At,
 }
 
-pub(super) async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit> {
     match command {
         CommandsCommand::Waiting { account, page } => {
             let pool = place.pool;
@@ -77,30 +88,30 @@ pub(super) async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<E
             let found = records::find(place.pool, &name).await?;
             let waits = |row: &&records::RecordRow| row.outcome == Ending::Waiting.word();
             let waiting: Vec<&records::RecordRow> = found.iter().filter(waits).collect();
+            let done = "command_not_waiting: it does not wait; see `topup records show`";
+            let several = "several commands of this id wait: give SOURCE/ID";
             let row = match waiting.as_slice() {
                 [one] => *one,
-                [] if found.is_empty() => {
-                    return Err(CliError::not_found("record", &args.record));
-                }
-                [] => {
-                    let problem = "command_not_waiting: it does not wait; see `topup records show`";
-                    return Err(CliError::Failed(problem.to_owned()));
-                }
-                _ => {
-                    let problem = "several commands of this id wait: give SOURCE/ID";
-                    return Err(CliError::Usage(problem.to_owned()));
-                }
+                [] if found.is_empty() => return Err(CliError::not_found("record", &args.record)),
+                [] => return Err(CliError::Failed(done.to_owned())),
+                _ => return Err(CliError::Usage(several.to_owned())),
             };
             let account = records::waits_for(place.pool, &row.source, &row.message_id).await?;
+            let commands = vec![(row.source.clone(), row.message_id.clone())];
             let fields = Fields::default()
                 .maybe("account_id", account)
                 .with("command_source", row.source.as_str())
-                .with("command_id", row.message_id.as_str());
-            let commands = vec![(row.source.clone(), row.message_id.clone())];
-            let also = About { commands, ..About::default() };
-            ask_about(place, &args.ask, "topup.command.cancel.v1", fields, also).await
+                .with("command_id", row.message_id.as_str())
+                .about(&About { commands, ..About::default() });
+            ask(place, &args.ask, "topup.command.cancel.v1", fields).await
         }
     }
+}
+
+pub(super) async fn keys(command: &KeysCommand, place: Place<'_>) -> Result<Exit> {
+    let KeysCommand::Parked { page } = command;
+    let of = async |page: Page| Ok(keys::parked(place.pool, &page).await?);
+    place.printer.pages(page, of).await.map(|_| Exit::Ok)
 }
 
 fn row(one: WaitingCommand) -> Row {
@@ -122,3 +133,9 @@ table!(Row:
     record type account_id waits_for since deadline;
     row => "command": row.record, "type": row.kind, "account": row.account_id,
     "waits for": row.waits_for, "since": row.since, "until": row.deadline);
+
+table!(ParkedRow:
+    key record needs since deadline behind letters attempts failure;
+    row => "key": row.key, "first command": row.record, "needs": row.needs, "since": row.since,
+    "deadline": row.deadline, "commands behind": row.behind, "letters": row.letters,
+    "attempts": row.attempts, "failure": row.failure);

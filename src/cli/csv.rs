@@ -6,15 +6,15 @@
 use serde_json::Value;
 
 use super::columns::{self, Fields};
-use super::error::CliError;
+use super::error::{CliError, Result};
 use super::escape;
-use super::table::Tabular;
+use super::table::Listable;
 
 /// What a formula begins with, in its wide forms too.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// The header has the names that the fields have in JSON, also where there are no rows.
-pub(super) fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
+pub(super) fn document<T: Listable>(rows: &[Fields]) -> Result<String> {
     let names = match rows {
         [] => T::FIELDS.iter().map(|name| (*name).to_owned()).collect(),
         rows => columns::names(rows),
@@ -28,7 +28,7 @@ pub(super) fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> 
 }
 
 /// The lines of more rows, without a header.
-pub(super) fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError> {
+pub(super) fn body(rows: &[Fields], names: &[String]) -> Result<String> {
     let mut out = String::new();
     for row in rows {
         let value = |name: &String| {
@@ -41,7 +41,7 @@ pub(super) fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError
 }
 
 /// One line of cells that are finished.
-pub(crate) fn line(out: &mut String, cells: &[String]) -> Result<(), CliError> {
+pub(crate) fn line(out: &mut String, cells: &[String]) -> Result<()> {
     let mut builder = ::csv::WriterBuilder::new();
     let mut writer = builder.terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(cells).map_err(|error| CliError::failed(&error))?;

@@ -1,25 +1,32 @@
 //! Opening the database for a command, and bringing it to this version.
 
+use chrono::TimeDelta;
 use sqlx::PgPool;
 
-use super::error::CliError;
+use super::error::Result;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::{app, reach, store};
 
-pub(super) async fn connect(config: &Config) -> Result<PgPool, CliError> {
-    open(config, true).await
+/// Does something with the database open, which is closed whatever becomes of it.
+pub(super) async fn with<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&PgPool) -> Result<T>,
+) -> Result<T> {
+    let pool = open(config, true).await?;
+    let done = work(&pool).await;
+    pool.close().await;
+    done
 }
 
-async fn open(config: &Config, tables: bool) -> Result<PgPool, CliError> {
+async fn open(config: &Config, tables: bool) -> Result<PgPool> {
     let options = app::connect_options(config, "topup-cli");
     reach::reach(&options, tables).await?;
     let pool = store::connect(&options).await?;
     // What a person does is dated by the database, as what a worker does.
-    let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
     if let Some(now) = store::clock::now(&pool).await? {
         let off = (Clock::System.now() - now).num_seconds();
-        if off.saturating_abs() > skew {
+        if off.saturating_abs() > skew(config).num_seconds() {
             eprintln!("this machine's clock is {off} s ahead: the database's is used");
             Clock::correct(now);
         }
@@ -27,9 +34,15 @@ async fn open(config: &Config, tables: bool) -> Result<PgPool, CliError> {
     Ok(pool)
 }
 
+/// By how much clocks may differ.
+pub(super) fn skew(config: &Config) -> TimeDelta {
+    let seconds = i64::try_from(config.worker.clock_skew_seconds).ok();
+    seconds.and_then(TimeDelta::try_seconds).unwrap_or_default()
+}
+
 /// As the user of the URL: the worker's role may not create tables, and before the first
 /// migration it does not exist.
-pub(super) async fn migrate(config: &Config) -> Result<(), CliError> {
+pub(super) async fn migrate(config: &Config) -> Result<()> {
     let mut owner = config.clone();
     owner.database.role = None;
     owner.database.pool_size = 1;

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap::{Args, Subcommand};
-use sqlx::PgPool;
 
 use super::args::{self, Acting, Because, PageArgs, Reason, Since, since};
 use super::edit::{self, EditOptions};
 use super::empty::Filters;
-use super::error::{CliError, Exit};
-use super::output::Printer;
+use super::error::{CliError, Exit, Result};
 use super::selection::{Acted, Done, SelectionOptions, with_known};
 use super::table::table;
-use super::{escape, import, letter};
+use super::{Place, escape, import, letter};
 use crate::app;
 use crate::clock::Clock;
-use crate::config::{Config, Topics};
+use crate::config::Topics;
 use crate::operator::dead_letters::replay::Replayed;
 use crate::operator::dead_letters::{self as act, Became, Control, End, ReplayArgs, What};
 use crate::store::dead_letters::{LetterState, Meant, Selection, meant};
@@ -154,7 +152,7 @@ impl DeadLettersCommand {
 }
 
 impl ReplayOptions {
-    pub(super) fn request(&self, clock: Clock, topics: &Topics) -> Result<ReplayArgs, CliError> {
+    pub(super) fn request(&self, clock: Clock, topics: &Topics) -> Result<ReplayArgs> {
         Ok(ReplayArgs {
             what: self.what(clock, topics)?,
             rate: self.rate,
@@ -165,7 +163,7 @@ impl ReplayOptions {
         })
     }
 
-    fn what(&self, clock: Clock, topics: &Topics) -> Result<What, CliError> {
+    fn what(&self, clock: Clock, topics: &Topics) -> Result<What> {
         let Some(run) = self.resume else {
             return self.selection.with(&self.letters).checked(clock, topics).map(What::Selected);
         };
@@ -181,23 +179,19 @@ impl ReplayOptions {
 }
 
 impl DiscardOptions {
-    pub(super) fn which(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
+    pub(super) fn which(&self, clock: Clock, topics: &Topics) -> Result<Selection> {
         self.selection.with(&self.letters).narrowed(clock, topics)
     }
 }
 
-pub(super) async fn run(
-    command: &DeadLettersCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &DeadLettersCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     let done = match command {
         DeadLettersCommand::Groups => {
             return printer.whole(dead_letters::groups(pool).await?).map(|()| Exit::Ok);
         }
         DeadLettersCommand::List(args) => {
-            return list(args, pool, config, printer).await.map(|()| Exit::Ok);
+            return list(args, place).await.map(|()| Exit::Ok);
         }
         DeadLettersCommand::Show { id } => {
             let found = dead_letters::show(pool, *id).await?;
@@ -206,13 +200,11 @@ pub(super) async fn run(
             return printer.one(&shown, |text| letter::human(&shown, text)).map(|()| Exit::Ok);
         }
         DeadLettersCommand::Import(options) => {
-            return import::run(options, pool, config, printer).await;
+            return import::run(options, place).await;
         }
-        DeadLettersCommand::Replay(options) => replay(options, pool, config).await?,
-        DeadLettersCommand::Discard(options) => discard(options, pool, config).await?,
-        DeadLettersCommand::Edit(options) => {
-            edit::run(options, pool, config, printer.privacy).await?
-        }
+        DeadLettersCommand::Replay(options) => replay(options, place).await?,
+        DeadLettersCommand::Discard(options) => discard(options, place).await?,
+        DeadLettersCommand::Edit(options) => edit::run(options, place).await?,
         DeadLettersCommand::Reopen(options) => {
             let operator = options.operator.checked()?;
             let (reason, dry_run) = (&options.reason.reason, options.operator.dry_run());
@@ -229,18 +221,15 @@ pub(super) async fn run(
 }
 
 /// First it says what the selection means; what the bank said is asked for a second time.
-async fn discard(
-    options: &DiscardOptions,
-    pool: &PgPool,
-    config: &Config,
-) -> Result<Done, CliError> {
+async fn discard(options: &DiscardOptions, place: Place<'_>) -> Result<Done> {
+    let Place { pool, config, .. } = place;
     let selection = options.which(Clock::System, &config.topics())?;
     let operator = options.operator.checked()?;
     let dry_run = options.operator.dry_run();
     let Meant { open, bank_facts, resolved } =
         meant(pool, &selection, &config.topics().bank_payments).await?;
     if open == 0 {
-        return Done::nothing(&selection, pool, config).await;
+        return Done::nothing(&selection, place).await;
     }
     let note = format!(
         "open letters that fit: {open}; bank facts among them: {bank_facts}; letters that fit and \
@@ -265,7 +254,8 @@ fn acted_rows(acted: Vec<(i64, Became)>) -> Vec<Acted> {
     acted.into_iter().map(row).collect()
 }
 
-async fn replay(options: &ReplayOptions, pool: &PgPool, config: &Config) -> Result<Done, CliError> {
+async fn replay(options: &ReplayOptions, place: Place<'_>) -> Result<Done> {
+    let Place { pool, config, .. } = place;
     let args = options.request(Clock::System, &config.topics())?;
     let mut control = Control::default();
     let cancelled = control.cancelled.clone();
@@ -291,7 +281,7 @@ async fn replay(options: &ReplayOptions, pool: &PgPool, config: &Config) -> Resu
     let how = match report.end {
         End::Done => {
             if let (What::Selected(selection), true) = (&args.what, rows.is_empty()) {
-                return Done::nothing(selection, pool, config).await;
+                return Done::nothing(selection, place).await;
             }
             // A script is to see that a letter is left.
             let fails = |result: &Replayed| matches!(result, Replayed::StillFailing { .. });
@@ -311,12 +301,8 @@ async fn replay(options: &ReplayOptions, pool: &PgPool, config: &Config) -> Resu
     Ok(Done { rows, note: Some(format!("{how}{resume}")), whole: false })
 }
 
-async fn list(
-    args: &ListArgs,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+async fn list(args: &ListArgs, place: Place<'_>) -> Result<()> {
+    let Place { pool, config, printer } = place;
     let since = args.since.map(|since| since.instant(Clock::System));
     let filter = LetterFilter {
         code: args.code.clone(),
@@ -345,7 +331,7 @@ async fn list(
             .with("--since", args.since);
         let word = LetterState::Open.word();
         let open = filter.status.as_deref().filter(|state| *state != word);
-        let given = with_known(given.with(args::typed("--status"), open), pool, config).await?;
+        let given = with_known(given.with(args::typed("--status"), open), place).await?;
         given.tell(true, if args.status == word { "open dead letter" } else { "dead letter" });
     }
     Ok(())
@@ -373,7 +359,6 @@ table!(LetterRow:
     "place": format!("{}:{}:{}", row.topic, row.partition, row.offset), "record": record,
     "attempts": row.attempts, "last failed": row.last_failed_at, "message": row.message);
 
-table!(ActRow:
-    act operator reason outcome code acted_at before after;
+table!(ActRow;
     row => "at": row.acted_at, "act": row.act, "operator": row.operator, "outcome": row.outcome,
     "code": row.code, "reason": row.reason, "before": row.before, "after": row.after);

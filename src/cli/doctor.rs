@@ -1,16 +1,15 @@
 //! `doctor`: is everything in place? Each check says what to do; exit 1 if any fails.
 
-mod codes;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::error::{CliError, Exit};
+use super::error::{Exit, Result};
 use super::output::Printer;
 use super::table::table;
 use super::{cluster, status};
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig, Proof};
+use crate::domain::money::{Currency, Money};
 use crate::reach::reach;
 use crate::store::ConnectOptions;
 use crate::store::reach::Unreachable;
@@ -33,6 +32,10 @@ const LOCKS: &str = "locks";
 /// Who has made others wait for longer than this is gone, or should be.
 const LOCKS_FAIL_SECONDS: i64 = 30;
 const STATEMENTS: &str = "bank statements";
+const ROLE: &str = "worker role";
+const CODES: &str = "payment codes";
+/// A reference has this many characters: the longest that a code has to hold.
+const REFERENCE: &str = "RF00XXXXXXXXXXXXX";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +57,14 @@ fn ok(check: &'static str, found: impl Into<String>) -> Check {
     verdict(Verdict::Ok, check, found, "")
 }
 
+fn warn(check: &'static str, found: impl Into<String>, what_to_do: impl Into<String>) -> Check {
+    verdict(Verdict::Warn, check, found, what_to_do)
+}
+
+fn fail(check: &'static str, found: impl Into<String>, what_to_do: impl Into<String>) -> Check {
+    verdict(Verdict::Fail, check, found, what_to_do)
+}
+
 fn verdict(
     verdict: Verdict,
     check: &'static str,
@@ -63,10 +74,10 @@ fn verdict(
     Check { verdict, check, found: found.into(), what_to_do: what_to_do.into() }
 }
 
-pub(super) async fn run(config: &Config, printer: Printer) -> Result<Exit, CliError> {
+pub(super) async fn run(config: &Config, printer: Printer) -> Result<Exit> {
     let mut checks = database(config).await;
     checks.extend(kafka(&config.kafka).await);
-    checks.extend(codes::judged(config));
+    checks.extend(judge_codes(config));
     printer.rows(&checks)?;
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
     Ok(if failed { Exit::Failed } else { Exit::Ok })
@@ -77,108 +88,71 @@ async fn database(config: &Config) -> Vec<Check> {
     let url = config.database.url.reveal();
     if url.is_empty() {
         let how = "set DATABASE_URL or TOPUP__DATABASE__URL";
-        return vec![verdict(Verdict::Fail, REACHABLE, "no URL is set", how)];
+        return vec![fail(REACHABLE, "no URL is set", how)];
     }
+    let how = "check database.url, the network, and that PostgreSQL runs";
     let mut options = ConnectOptions::new(url);
     options.role = None;
     let reached = reach(&options, false).await;
     if let Err(why @ (Unreachable::Away { .. } | Unreachable::Refused { .. })) = reached {
-        let how = "check database.url, the network, and that PostgreSQL runs";
-        return vec![verdict(Verdict::Fail, REACHABLE, why.to_string(), how)];
+        return vec![fail(REACHABLE, why.to_string(), how)];
     }
     let mut examined = match Examined::connect(url).await {
         Ok(examined) => examined,
-        Err(error) => {
-            let how = "check database.url, the network, and that PostgreSQL runs";
-            return vec![verdict(Verdict::Fail, REACHABLE, chain(&error), how)];
-        }
+        Err(error) => return vec![fail(REACHABLE, chain(&error), how)],
     };
-    let mut checks = Vec::new();
     let before = Clock::System.now();
-    match examined.server().await {
-        Ok(server) => {
-            checks.push(ok(REACHABLE, format!("PostgreSQL {}", server.version)));
-            checks.extend(judge_server(&server));
-            checks.push(judge_clock(before, Clock::System.now(), server.now));
-        }
-        Err(error) => checks.push(unanswered(REACHABLE, &error)),
-    }
-    let mut migrated = false;
-    checks.push(match examined.migrations().await {
-        Ok(facts) => {
-            migrated = facts.missing.is_empty();
-            judge_migrations(&facts)
-        }
-        Err(error) => unanswered("migrations", &error),
+    let mut checks = judged(REACHABLE, examined.server().await, |server| {
+        let reachable = ok(REACHABLE, format!("PostgreSQL {}", server.version));
+        let clock = judge_clock(before, Clock::System.now(), server.now);
+        [reachable].into_iter().chain(judge_server(&server)).chain([clock]).collect()
     });
+    let migrations = examined.migrations().await;
+    let migrated = migrations.as_ref().is_ok_and(|facts| facts.missing.is_empty());
+    checks.extend(judged("migrations", migrations, |facts| vec![judge_migrations(&facts)]));
     if migrated {
-        match examined.partitions().await {
-            Ok(facts) => checks.extend(judge_partitions(&facts)),
-            Err(error) => checks.push(unanswered(PARTITIONS, &error)),
-        }
-        match examined.future_statements().await {
-            Ok(found) => checks.push(judge_statements(&found)),
-            Err(error) => checks.push(unanswered(STATEMENTS, &error)),
-        }
+        let facts = examined.partitions().await;
+        checks.extend(judged(PARTITIONS, facts, |facts| judge_partitions(&facts)));
+        let found = examined.future_statements().await;
+        checks.extend(judged(STATEMENTS, found, |found| vec![judge_statements(&found)]));
         checks.extend(proof(config, &mut examined).await);
-        checks.extend(relay(&mut examined).await);
-        checks.extend(failing(&mut examined).await);
+        checks.extend(judged(RELAY, examined.relay().await, |facts| judge_relay(&facts)));
+        checks.extend(judged(FAILING, examined.failing().await, |facts| judge_failing(&facts)));
         checks.extend(unread(&mut examined, &config.kafka).await);
     }
-    checks.extend(locks(&mut examined).await);
-    checks.push(match &config.database.role {
-        None => verdict(
-            Verdict::Warn,
-            "worker role",
-            "no role is set",
-            "set database.role to topup_worker, so that the worker cannot change the ledger",
-        ),
-        Some(role) => match examined.privileges(role).await {
-            Ok(tables) => judge_role(role, &tables),
-            Err(error) => unanswered("worker role", &error),
-        },
-    });
+    checks.extend(judged(LOCKS, examined.blocking().await, |sessions| judge_locks(&sessions)));
+    let Some(role) = &config.database.role else {
+        let how = "set database.role to topup_worker, so that the worker cannot change the ledger";
+        checks.push(warn(ROLE, "no role is set", how));
+        return checks;
+    };
+    let tables = examined.privileges(role).await;
+    checks.extend(judged(ROLE, tables, |tables| vec![judge_role(role, &tables)]));
     checks
+}
+
+/// What was found, as it is judged; that the database does not answer is a finding as well.
+fn judged<T, E: std::error::Error>(
+    check: &'static str,
+    found: Result<T, E>,
+    judge: impl FnOnce(T) -> Vec<Check>,
+) -> Vec<Check> {
+    let how = "look at the log of the database";
+    found.map_or_else(|error| vec![fail(check, chain(&error), how)], judge)
 }
 
 /// Partitions whose records no worker reads. That Kafka does not answer is a check of its own.
 async fn unread(examined: &mut Examined, kafka: &KafkaConfig) -> Vec<Check> {
     let mut rows = match examined.checkpoints().await {
         Ok(rows) => rows,
-        Err(error) => return vec![unanswered(PARTITIONS, &error)],
+        failed => return judged(PARTITIONS, failed, |_| Vec::new()),
     };
     if kafka.brokers.is_empty() || status::add_lag(&mut rows, kafka).await.is_err() {
         return Vec::new();
     }
     let told = rows.iter().filter_map(|row| row.unread(&kafka.group_id));
     let how = "start a worker, or look at its log: see `Held partitions` in the runbook";
-    told.map(|found| verdict(Verdict::Fail, PARTITIONS, found, how)).collect()
-}
-
-async fn relay(examined: &mut Examined) -> Vec<Check> {
-    match examined.relay().await {
-        Ok(facts) => judge_relay(&facts),
-        Err(error) => vec![unanswered(RELAY, &error)],
-    }
-}
-
-async fn failing(examined: &mut Examined) -> Vec<Check> {
-    match examined.failing().await {
-        Ok(facts) => judge_failing(&facts),
-        Err(error) => vec![unanswered(FAILING, &error)],
-    }
-}
-
-async fn locks(examined: &mut Examined) -> Vec<Check> {
-    match examined.blocking().await {
-        Ok(sessions) => judge_locks(&sessions),
-        Err(error) => vec![unanswered(LOCKS, &error)],
-    }
-}
-
-fn unanswered(check: &'static str, error: &dyn std::error::Error) -> Check {
-    let how = "look at the log of the database";
-    verdict(Verdict::Fail, check, chain(error), how)
+    told.map(|found| fail(PARTITIONS, found, how)).collect()
 }
 
 /// Role, time-outs and prepared statements are those of a session.
@@ -187,44 +161,31 @@ fn judge_session(kept: bool) -> Check {
         return ok("sessions", "what a session is begun with is kept");
     }
     let found = "something in between, such as a pooler, drops what a session is begun with";
-    verdict(Verdict::Fail, "sessions", found, "connect to PostgreSQL itself, not to a pooler")
+    fail("sessions", found, "connect to PostgreSQL itself, not to a pooler")
 }
 
 fn judge_server(server: &ServerFacts) -> Vec<Check> {
-    let mut checks = Vec::new();
-    checks.push(if server.version_number >= VERSION_MIN {
-        ok("database version", server.version.clone())
-    } else {
-        let how = "upgrade to PostgreSQL 14 or newer";
-        verdict(Verdict::Fail, "database version", server.version.clone(), how)
-    });
-    checks.push(if server.encoding == "UTF8" {
-        ok("database encoding", server.encoding.clone())
-    } else {
-        let how = "create the database with ENCODING 'UTF8': names are kept in any script";
-        verdict(Verdict::Fail, "database encoding", server.encoding.clone(), how)
-    });
-    checks.push(judge_session(server.session_kept));
-    let setting = &server.synchronous_commit;
-    checks.push(match setting.as_str() {
-        "on" | "remote_apply" | "remote_write" | "local" => {
-            ok("synchronous_commit", setting.clone())
-        }
-        _ => verdict(
-            Verdict::Fail,
-            "synchronous_commit",
-            setting.clone(),
-            "turn it on: a commit that was told to Kafka must survive a crash",
-        ),
-    });
+    let must = |holds: bool, check: &'static str, found: &str, how: &str| {
+        if holds { ok(check, found) } else { fail(check, found, how) }
+    };
+    let setting = server.synchronous_commit.as_str();
+    let lasts = matches!(setting, "on" | "remote_apply" | "remote_write" | "local");
+    let (new, utf8) = (server.version_number >= VERSION_MIN, server.encoding == "UTF8");
+    let script = "create the database with ENCODING 'UTF8': names are kept in any script";
+    let crash = "turn it on: a commit that was told to Kafka must survive a crash";
+    let mut checks = vec![
+        must(new, "database version", &server.version, "upgrade to PostgreSQL 14 or newer"),
+        must(utf8, "database encoding", &server.encoding, script),
+        judge_session(server.session_kept),
+        must(lasts, "synchronous_commit", setting, crash),
+    ];
     if server.fsync == "off" || server.full_page_writes == "off" {
         let found = format!("fsync {}, full_page_writes {}", server.fsync, server.full_page_writes);
         let how = "turn both on; off is only for test databases";
-        checks.push(verdict(Verdict::Warn, "crash safety", found, how));
+        checks.push(warn("crash safety", found, how));
     }
     if server.in_recovery {
-        let how = "connect to the primary";
-        checks.push(verdict(Verdict::Fail, "primary", "this is a standby", how));
+        checks.push(fail("primary", "this is a standby", "connect to the primary"));
     }
     checks
 }
@@ -246,38 +207,27 @@ fn judge_clock(before: DateTime<Utc>, after: DateTime<Utc>, database: DateTime<U
 
 fn judge_migrations(facts: &MigrationFacts) -> Check {
     const CHECK: &str = "migrations";
-    let list = |versions: &[i64]| {
-        let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
-        texts.join(", ")
+    let other = "use the release that the database was migrated with";
+    let found = [
+        (&facts.failed, Verdict::Fail, "not finished", "repair it by hand, then `topup migrate`"),
+        (&facts.changed, Verdict::Fail, "applied with another text", other),
+        (&facts.missing, Verdict::Fail, "missing", "run `topup migrate`"),
+        (&facts.unknown, Verdict::Warn, "newer than this program", "use the newer release"),
+    ];
+    let Some((versions, judged, what, how)) = found.into_iter().find(|one| !one.0.is_empty())
+    else {
+        return ok(CHECK, format!("{} applied, none missing", facts.applied));
     };
-    if !facts.failed.is_empty() {
-        let found = format!("not finished: {}", list(&facts.failed));
-        return verdict(Verdict::Fail, CHECK, found, "repair it by hand, then `topup migrate`");
-    }
-    if !facts.changed.is_empty() {
-        let found = format!("applied with another text: {}", list(&facts.changed));
-        let how = "use the release that the database was migrated with";
-        return verdict(Verdict::Fail, CHECK, found, how);
-    }
-    if !facts.missing.is_empty() {
-        let found = format!("missing: {}", list(&facts.missing));
-        return verdict(Verdict::Fail, CHECK, found, "run `topup migrate`");
-    }
-    if !facts.unknown.is_empty() {
-        let found = format!("newer than this program: {}", list(&facts.unknown));
-        return verdict(Verdict::Warn, CHECK, found, "use the newer release");
-    }
-    ok(CHECK, format!("{} applied, none missing", facts.applied))
+    let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    verdict(judged, CHECK, format!("{what}: {}", versions.join(", ")), how)
 }
 
-async fn proof(config: &Config, examined: &mut Examined) -> Option<Check> {
+async fn proof(config: &Config, examined: &mut Examined) -> Vec<Check> {
     if config.usage.proof != Proof::Watermark {
-        return None;
+        return Vec::new();
     }
-    Some(match examined.watermark_ever(&config.topics().usage).await {
-        Ok(ever) => judge_proof(ever, config.usage.proof_deadline_seconds),
-        Err(error) => unanswered(PROOF, &error),
-    })
+    let ever = examined.watermark_ever(&config.topics().usage).await;
+    judged(PROOF, ever, |ever| vec![judge_proof(ever, config.usage.proof_deadline_seconds)])
 }
 
 /// Without any watermark nothing is ever proven to be unspent.
@@ -291,7 +241,7 @@ fn judge_proof(ever: bool, deadline_seconds: u64) -> Check {
     );
     let how = "have the rating system write watermarks, or set usage.proof = \"none\" if there is \
                no usage feed";
-    verdict(Verdict::Warn, PROOF, found, how)
+    warn(PROOF, found, how)
 }
 
 /// One finding for each, so that each says where it is.
@@ -327,7 +277,7 @@ fn judge_statements(found: &[String]) -> Check {
         count => format!(", and {} more", count.saturating_sub(1)),
     };
     let how = "it proves nothing (statement_in_future): `topup statements reset`";
-    verdict(Verdict::Warn, STATEMENTS, format!("{first}{more}"), how)
+    warn(STATEMENTS, format!("{first}{more}"), how)
 }
 
 fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
@@ -366,8 +316,7 @@ fn judge_locks(sessions: &[BlockingSession]) -> Vec<Check> {
 }
 
 fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
-    const CHECK: &str = "worker role";
-    let fail = |found: String, how: &str| verdict(Verdict::Fail, CHECK, found, how);
+    let fail = |found: String, how: &str| fail(ROLE, found, how);
     let Some(first) = tables.first() else {
         return fail("no table was looked at".to_owned(), "run `topup migrate`");
     };
@@ -401,20 +350,20 @@ fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
         let how = format!("GRANT {role} to the user of database.url");
         return fail(format!("the user may not become {role}"), &how);
     }
-    ok(CHECK, format!("{role} may append to the ledger and not change it"))
+    ok(ROLE, format!("{role} may append to the ledger and not change it"))
 }
 
 async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
     const REACHABLE: &str = "Kafka reachable";
     if kafka.brokers.is_empty() {
         let how = "set KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
-        return vec![verdict(Verdict::Fail, REACHABLE, "no brokers are set", how)];
+        return vec![fail(REACHABLE, "no brokers are set", how)];
     }
     let found = match cluster::topics(kafka).await {
         Ok(found) => found,
         Err(error) => {
             let how = "check kafka.brokers, the network and the security settings";
-            return vec![verdict(Verdict::Fail, REACHABLE, chain(&error), how)];
+            return vec![fail(REACHABLE, chain(&error), how)];
         }
     };
     let mut checks = vec![ok(REACHABLE, kafka.brokers.clone())];
@@ -428,9 +377,55 @@ async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
         ok("topics", format!("all {} exist", topics.all().len()))
     } else {
         let how = "`topup topics create`, or `topup doctor --fix`: the worker never does";
-        verdict(Verdict::Fail, "topics", format!("missing: {}", missing.join(", ")), how)
+        fail("topics", format!("missing: {}", missing.join(", ")), how)
     });
     checks
+}
+
+/// Whether invoices get the QR codes that the settings mean them to have. Nothing is said where no
+/// code is wanted.
+fn judge_codes(config: &Config) -> Vec<Check> {
+    let set = &config.payment_qr;
+    let codes = config.payment_qr();
+    let drawn = |code: &str| {
+        let currency = Currency::parse(code).ok()?;
+        codes.of(Money::from_micros(999_999_999_990_000, currency), REFERENCE)
+    };
+    let some = |value: &Option<String>| value.as_ref().is_some_and(|v| !v.trim().is_empty());
+    let euro = [
+        ("payment_qr.eur_name", some(&set.eur_name)),
+        ("payment_qr.eur_iban", some(&set.eur_iban)),
+    ];
+    let paynow =
+        [("payment_qr.sgd_name", some(&set.sgd_name)), ("payment_qr.sgd_uen", some(&set.sgd_uen))];
+    let of_euro = judge_code("EUR", &euro, some(&set.eur_bic), drawn("EUR").is_some());
+    let of_paynow = judge_code("SGD", &paynow, false, drawn("SGD").is_some());
+    of_euro.into_iter().chain(of_paynow).collect()
+}
+
+fn judge_code(
+    currency: &str,
+    settings: &[(&'static str, bool)],
+    wanted: bool,
+    drawn: bool,
+) -> Option<Check> {
+    let missing: Vec<&str> =
+        settings.iter().filter(|(_, set)| !set).map(|(name, _)| *name).collect();
+    let wanted = wanted || missing.len() < settings.len();
+    match (wanted, missing.is_empty(), drawn) {
+        (false, _, _) => None,
+        (true, true, true) => Some(ok(CODES, format!("invoices in {currency} have one"))),
+        (true, true, false) => {
+            let found = format!("invoices in {currency} have none: the name is too long for it");
+            let how = format!("shorten {}", settings.first().map_or("", |first| first.0));
+            Some(warn(CODES, found, how))
+        }
+        (true, false, _) => {
+            let found = format!("invoices in {currency} have none: a setting is missing");
+            let how = format!("set {}, or none of {currency}", missing.join(" and "));
+            Some(warn(CODES, found, how))
+        }
+    }
 }
 
 table!(Check:
@@ -536,5 +531,21 @@ mod tests {
         assert_eq!(judge_migrations(&missing).verdict, Verdict::Fail);
         let unknown = MigrationFacts { unknown: vec![9], ..facts };
         assert_eq!(judge_migrations(&unknown).verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn a_code_that_lacks_a_setting_is_told() {
+        let told = |name: bool, iban: bool, bic: bool, drawn: bool| {
+            let euro = [("payment_qr.eur_name", name), ("payment_qr.eur_iban", iban)];
+            judge_code("EUR", &euro, bic, drawn).map(|check| (check.verdict, check.what_to_do))
+        };
+        assert_eq!(told(false, false, false, false), None);
+        assert_eq!(told(true, true, false, true), Some((Verdict::Ok, String::new())));
+        let how = "set payment_qr.eur_name, or none of EUR".to_owned();
+        assert_eq!(told(false, true, false, false), Some((Verdict::Warn, how)));
+        let how = "set payment_qr.eur_name and payment_qr.eur_iban, or none of EUR".to_owned();
+        assert_eq!(told(false, false, true, false), Some((Verdict::Warn, how)));
+        let how = "shorten payment_qr.eur_name".to_owned();
+        assert_eq!(told(true, true, true, false), Some((Verdict::Warn, how)));
     }
 }

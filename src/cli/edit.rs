@@ -7,11 +7,11 @@ use clap::Args;
 use sqlx::PgPool;
 
 use super::args::{self, Acting, Because};
-use super::error::CliError;
+use super::error::{CliError, Result};
 use super::selection::{Acted, Done, SelectionOptions};
-use super::{escape, letter, reshape};
+use super::{Place, escape, letter, reshape};
 use crate::clock::Clock;
-use crate::config::{Config, Topics};
+use crate::config::Topics;
 use crate::masked;
 use crate::operator::dead_letters::edit::{
     Change, Edited, NewKey, NewValue, current, revise, revise_all,
@@ -60,7 +60,7 @@ enum Which {
 }
 
 impl EditOptions {
-    fn which(&self, clock: Clock, topics: &Topics) -> Result<Which, CliError> {
+    fn which(&self, clock: Clock, topics: &Topics) -> Result<Which> {
         match self.letter {
             Some(id) if self.selection.names_nothing() => Ok(Which::One(id)),
             Some(_) => {
@@ -80,12 +80,9 @@ impl EditOptions {
     }
 }
 
-pub(super) async fn run(
-    options: &EditOptions,
-    pool: &PgPool,
-    config: &Config,
-    privacy: Privacy,
-) -> Result<Done, CliError> {
+pub(super) async fn run(options: &EditOptions, place: Place<'_>) -> Result<Done> {
+    let Place { pool, config, .. } = place;
+    let privacy = place.printer.privacy;
     let which = options.which(Clock::System, &config.topics())?;
     let key = options.key();
     let whole = options.file.is_some() || options.patch.is_none() && key == NewKey::Same;
@@ -112,7 +109,7 @@ pub(super) async fn run(
         Which::Selected(selection) => {
             let edited = revise_all(pool, &selection, &change, said, dry_run).await?;
             if edited.is_empty() {
-                return Done::nothing(&selection, pool, config).await;
+                return Done::nothing(&selection, place).await;
             }
             told((false, dry_run), &change.key, edited, privacy)
         }
@@ -125,7 +122,7 @@ fn told(
     key: &NewKey,
     edited: Vec<(i64, Edited)>,
     privacy: Privacy,
-) -> Result<Done, CliError> {
+) -> Result<Done> {
     let mut note = None;
     let mut rows = Vec::with_capacity(edited.len());
     let (mut fit, mut whole) = (0_usize, true);
@@ -153,8 +150,9 @@ fn told(
                 note.get_or_insert_with(|| {
                     let key = key_change(key, key_before.as_deref());
                     // That the value is the same is no news where only the key was to change.
+                    let differ = || letter::diff(&before, &after, privacy);
                     let value = (before != after || key.is_none())
-                        .then(|| difference(&before, &after, privacy));
+                        .then(|| differ().unwrap_or_else(|| letter::HIDDEN.to_owned()));
                     value.into_iter().chain(key).collect::<Vec<_>>().join("\n")
                 });
                 (format!("revision {number}"), None)
@@ -174,11 +172,6 @@ fn told(
     Ok(Done { rows, note, whole })
 }
 
-fn difference(before: &[u8], after: &[u8], privacy: Privacy) -> String {
-    let hidden = "not readable, so it cannot be masked: --unmasked shows it";
-    letter::diff(before, after, privacy).unwrap_or_else(|| hidden.to_owned())
-}
-
 /// What becomes of the record's key, if anything.
 fn key_change(key: &NewKey, before: Option<&[u8]>) -> Option<String> {
     let text = |bytes: &[u8]| format!("`{}`", escape::text(&String::from_utf8_lossy(bytes)));
@@ -191,7 +184,7 @@ fn key_change(key: &NewKey, before: Option<&[u8]>) -> Option<String> {
     }
 }
 
-fn read(file: &str) -> Result<Vec<u8>, CliError> {
+fn read(file: &str) -> Result<Vec<u8>> {
     let read = if file == "-" {
         std::io::read_to_string(std::io::stdin().lock()).map(String::into_bytes)
     } else {
@@ -208,7 +201,7 @@ fn trimmed(mut value: Vec<u8>) -> Vec<u8> {
     value
 }
 
-fn read_patch(given: &str) -> Result<json_patch::Patch, CliError> {
+fn read_patch(given: &str) -> Result<json_patch::Patch> {
     let expected = "expected a JSON patch (RFC 6902), such as [{\"op\": \"replace\", \"path\": \
                     \"/data/amount\", \"value\": \"10.00\"}], or a file that holds one";
     let wrong = |why: String| CliError::Usage(format!("{expected}: {why}"));
@@ -222,7 +215,7 @@ fn read_patch(given: &str) -> Result<json_patch::Patch, CliError> {
 
 /// What a person makes of the bytes that count now. They are shown in full, so the right to see
 /// them must be asked for; the file is the user's alone and is removed.
-async fn edited(id: i64, pool: &PgPool, privacy: Privacy) -> Result<Vec<u8>, CliError> {
+async fn edited(id: i64, pool: &PgPool, privacy: Privacy) -> Result<Vec<u8>> {
     if privacy == Privacy::Masked {
         let problem = "an editor shows names and numbers of payers in full: say --unmasked, or \
                        give --file or --patch";
@@ -246,7 +239,7 @@ async fn edited(id: i64, pool: &PgPool, privacy: Privacy) -> Result<Vec<u8>, Cli
     })
 }
 
-fn in_editor(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, CliError> {
+fn in_editor(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

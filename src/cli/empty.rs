@@ -1,7 +1,6 @@
 //! A list without rows says by what nothing was found, and which value is near.
 
-use super::escape;
-use super::near;
+use super::{escape, near};
 
 /// The filters of a list, as they were given.
 #[derive(Debug, Clone, Default)]

@@ -9,6 +9,9 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::telemetry::chain;
 
+/// What a part of the command line answers, or why it could not.
+pub(super) type Result<T, E = CliError> = std::result::Result<T, E>;
+
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
 pub const CODES: [&str; 11] = [
     crate::masked::CODE,
@@ -56,10 +59,8 @@ pub enum CliError {
     Config(#[from] ConfigError),
     #[error("the database refused")]
     Database(#[from] crate::store::DatabaseError),
-    #[error("there is no {kind} `{id}`")]
-    NotFound { kind: &'static str, id: String },
-    #[error("there is no {kind} `{id}`; did you mean {}?", either(.near))]
-    Unknown { kind: &'static str, id: String, near: Vec<String> },
+    #[error("there is no {kind} `{id}`{}", either(.near))]
+    NotFound { kind: &'static str, id: String, near: Vec<String> },
     /// The chain of a part that this module does not know, on one line.
     #[error("{0}")]
     Failed(String),
@@ -94,21 +95,16 @@ impl CliError {
 
     pub fn not_found(kind: &'static str, id: &str) -> Self {
         let id = id.to_owned();
-        Self::NotFound { kind, id }
+        Self::NotFound { kind, id, near: Vec::new() }
     }
 
     pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
-            Self::Database(_) | Self::NotFound { .. } | Self::Unknown { .. } | Self::Failed(_) => {
-                ExitCode::from(1)
-            }
+        ExitCode::from(match self {
+            Self::Usage(_) | Self::Config(_) => 2_u8,
             // The reader has gone away, as `head` does: that is no failure.
-            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-                ExitCode::SUCCESS
-            }
-            Self::Output(_) => ExitCode::from(1),
-        }
+            Self::Output(_) if self.is_silent() => 0,
+            Self::Database(_) | Self::NotFound { .. } | Self::Failed(_) | Self::Output(_) => 1,
+        })
     }
 
     /// Whether there is anything to tell.
@@ -117,8 +113,11 @@ impl CliError {
     }
 }
 
-/// `a` or `b`.
+/// The ids that may be meant: `a` or `b`.
 fn either(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
     let quoted: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
-    quoted.join(" or ")
+    format!("; did you mean {}?", quoted.join(" or "))
 }

@@ -1,9 +1,8 @@
 //! The stored decisions on a payment, in words that a finance person understands.
 
 use super::output::Text;
-use super::splits;
-use super::steps_back;
 use super::words::state_words;
+use super::{splits, steps_back};
 use crate::domain::account::Strength;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
@@ -195,19 +194,15 @@ fn when(decision: &DecisionView) -> String {
 fn policy_words(policy: &PolicyView, version: i32) -> String {
     let whose = if policy.own { "of this customer" } else { "of everybody" };
     let value = policy.value.as_str();
+    let partial = |payments: String| {
+        PartialPolicy::from_word(value).map(|choice| match choice {
+            PartialPolicy::Apply => format!("{payments} are applied"),
+            PartialPolicy::Suggest => format!("{payments} need a person"),
+        })
+    };
     let known = match PolicyKind::from_word(&policy.policy) {
-        Some(PolicyKind::Partial) => PartialPolicy::from_word(value).map(|choice| match choice {
-            PartialPolicy::Apply => format!("partial payments {whose} are applied"),
-            PartialPolicy::Suggest => format!("partial payments {whose} need a person"),
-        }),
-        Some(PolicyKind::Fee) => PartialPolicy::from_word(value).map(|choice| match choice {
-            PartialPolicy::Apply => {
-                format!("payments {whose} that are short by charges are applied")
-            }
-            PartialPolicy::Suggest => {
-                format!("payments {whose} that are short by charges need a person")
-            }
-        }),
+        Some(PolicyKind::Partial) => partial(format!("partial payments {whose}")),
+        Some(PolicyKind::Fee) => partial(format!("payments {whose} that are short by charges")),
         Some(PolicyKind::EqualAmount) => {
             EqualAmountPolicy::from_word(value).map(|choice| match choice {
                 EqualAmountPolicy::Oldest => {

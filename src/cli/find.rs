@@ -4,12 +4,11 @@ use clap::Args;
 use sqlx::PgPool;
 
 use super::args::{Since, since};
-use super::error::CliError;
-use super::near;
-use super::output::{Output, Printer, Text};
+use super::error::{CliError, Exit, Result};
+use super::output::{Output, Text};
 use super::table::table;
+use super::{Place, near};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::store::views::find::{self, Hit, Results, Search, WORDS_MAX};
 use crate::store::views::near::Kind;
 use crate::store::views::readings;
@@ -27,12 +26,8 @@ pub(super) struct FindArgs {
     limit: u16,
 }
 
-pub(super) async fn run(
-    args: &FindArgs,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(args: &FindArgs, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let zone = &config.jobs.time_zone;
     let today = Since::At(Clock::System.now()).day(Clock::System, zone);
     let mut words = readings::of(&args.words.join(" "), today);
@@ -61,10 +56,10 @@ pub(super) async fn run(
             for line in sentences(&results) {
                 eprintln!("{}", super::escape::text(&line));
             }
-            Ok(())
         }
-        Output::Json | Output::Table => printer.one(&results, |text| human(&results, text)),
+        Output::Json | Output::Table => printer.one(&results, |text| human(&results, text))?,
     }
+    Ok(Exit::Ok)
 }
 
 /// That nothing fits, with the ids that may be meant by a mistyped one.

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use clap::Args;
 
 use super::Exit;
-use super::error::CliError;
+use super::error::{CliError, Result};
 use crate::domain::money::Currency;
 use crate::generate::operator::Operator;
 use crate::generate::stream::{Order, write};
@@ -48,7 +48,7 @@ pub(super) struct GenerateArgs {
     truth: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &GenerateArgs) -> Result<Exit, CliError> {
+pub(super) fn run(args: &GenerateArgs) -> Result<Exit> {
     let order = args.order()?;
     let mut truth = args.truth.as_deref().map(create).transpose()?;
     let mut records: Box<dyn Write> = if args.out == Path::new("-") {
@@ -64,14 +64,14 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
+fn create(path: &Path) -> Result<BufWriter<File>> {
     let file = File::create(path);
     file.map(BufWriter::new)
         .map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))
 }
 
 impl GenerateArgs {
-    fn order(&self) -> Result<Order, CliError> {
+    fn order(&self) -> Result<Order> {
         let parse = |code: &str| {
             Currency::parse(code).map_err(|_| CliError::Usage(format!("{code} is no currency")))
         };

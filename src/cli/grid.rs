@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 /// Between two columns.
 const GAP: &str = "  ";
 /// The narrowest terminal that anything is fitted to.
-const NARROWEST: usize = 20;
+pub(super) const NARROWEST: usize = 20;
 
 /// Columns that a text takes on a terminal.
 pub(super) fn width(text: &str) -> usize {

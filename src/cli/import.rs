@@ -4,16 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use sqlx::PgPool;
 
 use super::args::{self, Acting};
-use super::cluster;
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, Result};
 use super::lines::{Lines, parse_any};
-use super::output::{Output, Printer};
+use super::output::Output;
 use super::stream::Stream;
 use super::table::table;
-use crate::config::Config;
+use super::{Place, cluster};
 use crate::kafka::reader::TopicReader;
 use crate::operator::dead_letters::import::{Imported, Incoming, Taken, import};
 
@@ -64,12 +62,8 @@ table!(Row:
     place outcome dead_letter_id code;
     row => "place": row.place, "outcome": row.outcome, "id": row.dead_letter_id, "code": row.code);
 
-pub(super) async fn run(
-    options: &ImportOptions,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(options: &ImportOptions, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let operator = options.operator.checked()?;
     let dry_run = options.operator.dry_run();
     let reason = args::why(options.reason.as_deref(), !dry_run)?;
@@ -116,7 +110,7 @@ enum Source {
 }
 
 impl Source {
-    async fn next_page(self) -> Result<(Self, Vec<Incoming>), CliError> {
+    async fn next_page(self) -> Result<(Self, Vec<Incoming>)> {
         match self {
             Self::File(letters) => Ok((Self::File(Vec::new()), letters)),
             Self::Topic(reader) => {
@@ -147,7 +141,7 @@ fn row(taken: Taken, dry_run: bool) -> Row {
 }
 
 /// Whole, before anything is taken in: a line that is no record stops the import.
-fn of_file(path: &Path) -> Result<Vec<Incoming>, CliError> {
+fn of_file(path: &Path) -> Result<Vec<Incoming>> {
     let mut lines = Lines::open(path)?;
     let mut letters = Vec::new();
     while let Some((place, line)) = lines.next()? {

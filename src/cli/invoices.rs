@@ -1,19 +1,17 @@
-//! `invoices list|show`; the verbs are in `invoice_verbs`.
+//! `invoices list|show|create|send|void|keep`.
 
-use clap::Subcommand;
-use sqlx::PgPool;
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
 
 use super::args::{self, PageArgs};
 use super::empty::Filters;
-use super::error::{CliError, Exit};
-use super::invoice_verbs::{self, InvoiceVerb};
-use super::near;
-use super::output::{Printer, Text};
-use super::steps_back;
+use super::error::{CliError, Exit, Result};
+use super::output::Text;
 use super::table::table;
-use super::verbs::Place;
-use crate::config::Config;
+use super::verbs::{Ask, NewCustomer, ask};
+use super::{Place, near};
 use crate::domain::invoice::InvoiceStatus;
+use crate::operator::orders::Fields;
 use crate::store::views::Page;
 use crate::store::views::invoices::{
     self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, LifeStep,
@@ -47,20 +45,76 @@ pub(super) enum InvoicesCommand {
         /// The invoice, as `topup invoices list` names it
         invoice_id: String,
     },
-    #[command(flatten)]
-    Verb(InvoiceVerb),
+    /// Creates an invoice; with --send it awaits payment at once
+    #[command(after_help = "Example:\n  topup invoices create INV-1001 --account ACC-1001 \
+        --amount 100.00 --currency SGD --name 'November topup' --send --operator alice --yes")]
+    Create(Box<CreateArgs>),
+    /// Marks an invoice as sent; of one that is sent its age starts anew
+    #[command(after_help = "Example:\n  topup invoices send INV-1001 --operator alice --yes")]
+    Send(OneArgs),
+    /// Voids an invoice for good, while nothing is allocated to it
+    #[command(after_help = "Example:\n  topup invoices void INV-1001 --operator alice \
+        --reason 'customer left' --yes")]
+    Void(OneArgs),
+    /// Never calls it a void candidate before a day, or at all
+    #[command(after_help = "Example:\n  topup invoices keep INV-1001 --until 2027-01-31 \
+        --operator alice --yes")]
+    Keep(KeepArgs),
 }
 
-pub(super) async fn run(
-    command: &InvoicesCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+#[derive(Debug, Clone, Args)]
+pub(super) struct CreateArgs {
+    /// The id that the new invoice gets
+    invoice_id: String,
+    /// The customer
+    #[arg(long)]
+    account: String,
+    #[command(flatten)]
+    new: NewCustomer,
+    /// How much is to be paid, as 100.00
+    #[arg(long)]
+    amount: String,
+    /// In which currency, as SGD
+    #[arg(long, value_parser = args::currency)]
+    currency: String,
+    /// What the customer reads
+    #[arg(long)]
+    name: String,
+    /// By when it is to be paid
+    #[arg(long, value_name = "DAY", value_parser = args::day)]
+    due_date: Option<NaiveDate>,
+    /// A payment reference of yours for it; several may be given
+    #[arg(long = "reference", value_name = "REFERENCE")]
+    references: Vec<String>,
+    /// It awaits payment at once
+    #[arg(long)]
+    send: bool,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct OneArgs {
+    /// The invoice, as `topup invoices list` names it
+    invoice_id: String,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct KeepArgs {
+    /// The invoice, as `topup invoices list` names it
+    invoice_id: String,
+    /// The first day on which it may be a candidate again
+    #[arg(long, value_name = "DAY", value_parser = args::day)]
+    until: Option<NaiveDate>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+pub(super) async fn run(command: &InvoicesCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     match command {
-        InvoicesCommand::Verb(verb) => {
-            return invoice_verbs::run(verb, Place { pool, config, printer }).await;
-        }
         InvoicesCommand::List { account, status, reference, page } => {
             let account = near::filter(pool, Kind::Account, account.as_ref()).await?;
             let status = status.as_ref().map(|status| status.to_lowercase());
@@ -78,8 +132,43 @@ pub(super) async fn run(
             let view = found.ok_or_else(|| CliError::not_found("invoice", &id))?;
             printer.one(&view, |text| human(&view, text))?;
         }
+        InvoicesCommand::Create(args) => return create(args, place).await,
+        InvoicesCommand::Send(args) => {
+            let fields = of(&args.invoice_id, place).await?;
+            return ask(place, &args.ask, "topup.invoice.mark-sent.v1", fields).await;
+        }
+        InvoicesCommand::Void(args) => {
+            let fields = of(&args.invoice_id, place).await?;
+            return ask(place, &args.ask, "topup.invoice.void.v1", fields).await;
+        }
+        InvoicesCommand::Keep(args) => {
+            let fields = of(&args.invoice_id, place).await?;
+            let fields = fields.maybe("until", args.until.map(|day| day.to_string()));
+            return ask(place, &args.ask, "topup.invoice.keep.v1", fields).await;
+        }
     }
     Ok(Exit::Ok)
+}
+
+async fn create(args: &CreateArgs, place: Place<'_>) -> Result<Exit> {
+    args.new.check(place, &args.account).await?;
+    let references = (!args.references.is_empty()).then(|| args.references.clone());
+    let fields = Fields::default()
+        .with("invoice_id", args.invoice_id.as_str())
+        .with("account_id", args.account.as_str())
+        .with("name", args.name.as_str())
+        .with("amount", args.amount.as_str())
+        .with("currency", args.currency.as_str())
+        .maybe("due_date", args.due_date.map(|day| day.to_string()))
+        .maybe("references", references)
+        .with("send", args.send);
+    ask(place, &args.ask, "topup.invoice.create.v1", fields).await
+}
+
+/// An invoice and its customer.
+async fn of(invoice_id: &str, place: Place<'_>) -> Result<Fields> {
+    let row = near::invoice(place.pool, invoice_id).await?.row;
+    Ok(Fields::default().with("invoice_id", row.invoice_id).with("account_id", row.account_id))
 }
 
 fn human(view: &InvoiceView, text: &mut Text) {
@@ -99,7 +188,7 @@ fn human(view: &InvoiceView, text: &mut Text) {
     ]);
     text.section("Timeline", &view.timeline);
     text.section("Allocations", &view.allocations);
-    steps_back::reversals(&view.reversals, text);
+    text.section_of_any("Reversals", &view.reversals);
 }
 
 fn words(status: &str) -> &str {
@@ -119,12 +208,9 @@ table!(InvoiceRow:
     "currency": row.currency, "amount": row.amount, "due": row.amount_due,
     "reference": row.payment_reference, "due date": row.due_date);
 
-table!(LifeStep:
-    at what;
+table!(LifeStep;
     row => "at": row.at, "what": row.what);
 
-table!(AllocationRow:
-    allocation_id payment_id invoice_id account_id currency amount reversed rule allocated_at
-    reversed_at;
+table!(AllocationRow;
     row => "at": row.allocated_at, "payment": row.payment_id, "invoice": row.invoice_id,
     "amount": row.amount, "currency": row.currency, "rule": row.rule, "reversed": row.reversed);

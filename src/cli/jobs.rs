@@ -7,11 +7,11 @@ use serde::Serialize;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
+use super::Place;
 use super::args::{Operator, PageArgs, Since, since};
-use super::error::{CliError, Exit};
-use super::output::{Printer, write};
-use super::table::cell;
-use super::table::table;
+use super::error::{Exit, Result};
+use super::output::write;
+use super::table::{Cell, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs::{Job, JobEnded, Runner};
@@ -81,7 +81,7 @@ fn words() -> impl TypedValueParser<Value = Job> {
 }
 
 /// A person's run ends when it is done: nothing tells it to stop.
-fn runner(pool: &PgPool, config: &Config) -> Result<Runner, CliError> {
+fn runner(pool: &PgPool, config: &Config) -> Result<Runner> {
     let (_, stop) = watch::channel(false);
     let pipeline = app::pipeline(config, pool.clone(), Clock::System);
     Ok(app::runner(config, pipeline, stop)?)
@@ -99,12 +99,8 @@ fn next_run(config: &Config, job: &str, now: DateTime<Utc>) -> (String, Option<D
     (text, next)
 }
 
-pub(super) async fn run(
-    command: &JobsCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &JobsCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let runner = runner(pool, config)?;
     let now = Clock::System.now();
     if !matches!(command, JobsCommand::List | JobsCommand::Runs { .. }) {
@@ -147,7 +143,7 @@ pub(super) async fn run(
 }
 
 /// How a run that a person wanted ended.
-fn told(job: Job, ended: JobEnded) -> Result<Exit, CliError> {
+fn told(job: Job, ended: JobEnded) -> Result<Exit> {
     let (exit, sentence) = match ended {
         JobEnded::Done(report) if report.findings == 0 => (Exit::Ok, report.summary),
         JobEnded::Done(report) => (Exit::Findings, report.summary),
@@ -188,7 +184,7 @@ table!(Scheduled:
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
                 format!("paused by {by}{why}")
             }
-            (None, next) => cell(next.as_ref()),
+            (None, next) => next.cell(),
         };
         let took = last.and_then(|run| run.seconds).map(|seconds| format!("{seconds} s"));
     }

@@ -1,26 +1,20 @@
 //! `ledger export`: the books, for a program that checks them by itself. Ids only: no name, no
 //! number and no text of a payer is in them.
 
-mod beancount;
-mod entries;
-mod hledger;
 mod names;
 
 use std::mem::{Discriminant, discriminant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use sqlx::PgPool;
 
-use super::as_of::{AsOf, as_of, zone_of};
-use super::error::CliError;
-use super::escape;
-use super::near;
-use super::output::{Output, Printer, write};
+use super::args::{AsOf, as_of, zone_of};
+use super::error::{CliError, Exit, Result};
+use super::output::{Output, write};
+use super::{Place, csv, escape, near};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::money::Currency;
-use crate::store::views::ledger::{self, Part, Posting, Wanted};
+use crate::store::views::ledger::{self, Account, Balance, Entry, Part, Posting, Wanted};
 use crate::store::views::near::Kind;
 use crate::store::views::time::At;
 use crate::store::views::written;
@@ -63,12 +57,8 @@ enum Format {
     Csv,
 }
 
-pub(crate) async fn run(
-    command: &LedgerCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(command: &LedgerCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let LedgerCommand::Export(args) = command;
     let fits = match printer.output {
         Output::Table => true,
@@ -97,7 +87,8 @@ pub(crate) async fn run(
         Ok(())
     })
     .await
-    .and_then(|()| write(&out))
+    .and_then(|()| write(&out))?;
+    Ok(Exit::Ok)
 }
 
 /// A file in the making.
@@ -114,17 +105,19 @@ impl File {
         Self { format, day: until.date_naive(), last: None }
     }
 
-    fn head(&self, wanted: &Wanted, out: &mut String) -> Result<(), CliError> {
+    fn head(&self, wanted: &Wanted, out: &mut String) -> Result<()> {
+        let about = about(wanted);
+        let options = "option \"title\" \"topup\"\noption \"tolerance_multiplier\" \"0\"\n";
         match self.format {
-            Format::Beancount => beancount::head(&about(wanted), out),
-            Format::Hledger => hledger::head(&about(wanted), out),
-            Format::Csv => entries::head(out)?,
+            Format::Beancount => out.push_str(&format!("{about}{options}")),
+            Format::Hledger => out.push_str(&format!("{about}decimal-mark .\n")),
+            Format::Csv => csv::line(out, &COLUMNS.map(str::to_owned))?,
         }
         Ok(())
     }
 
     /// Adds one part behind those that came before.
-    fn part(&mut self, part: &Part, out: &mut String) -> Result<(), CliError> {
+    fn part(&mut self, part: &Part, out: &mut String) -> Result<()> {
         let kind = discriminant(part);
         let first = self.last.replace(kind) != Some(kind);
         let apart = match part {
@@ -139,9 +132,9 @@ impl File {
             out.push('\n');
         }
         match self.format {
-            Format::Beancount => beancount::part(part, self.after(), out),
-            Format::Hledger => hledger::part(part, self.after(), out),
-            Format::Csv => entries::part(part, out),
+            Format::Beancount => beancount(part, self.after(), out),
+            Format::Hledger => hledger(part, self.after(), out),
+            Format::Csv => spreadsheet(part, out),
         }
     }
 
@@ -149,6 +142,143 @@ impl File {
     fn after(&self) -> NaiveDate {
         self.day.succ_opt().unwrap_or(self.day)
     }
+}
+
+/// For beancount, version 3. What it rounds by itself it must not round here: amounts are compared
+/// to the last digit.
+fn beancount(part: &Part, after: NaiveDate, out: &mut String) -> Result<()> {
+    match part {
+        Part::Currency { code } => {
+            out.push_str(&format!("option \"operating_currency\" {}\n", quoted(code)));
+        }
+        Part::Account(Account { ledger_account, account_id, day, currencies, .. }) => {
+            let name = names::account(ledger_account, account_id.as_deref())?;
+            out.push_str(&format!("{day} open {name} {}\n", currencies.join(",")));
+            if let Some(id) = account_id {
+                out.push_str(&format!("  customer: {}\n", quoted(&escape::text(id))));
+            }
+        }
+        Part::Posting(posting) => {
+            out.push_str(&format!("{} * {}", posting.day, quoted(&narration(posting))));
+            let payment = posting.payment_id.iter().map(|id| names::link("payment", id));
+            let invoices = posting.invoices.iter().flatten().map(|id| names::link("invoice", id));
+            payment.chain(invoices).for_each(|link| out.push_str(&format!(" ^{link}")));
+            out.push('\n');
+            for (name, value) in facts(posting) {
+                out.push_str(&format!("  {name}: {}\n", quoted(&value)));
+            }
+            entries(posting, "  ", out)?;
+        }
+        // Without a tolerance of its own it would let a difference of a cent pass.
+        Part::Balance(Balance { account_id, currency, micros }) => {
+            let exact = amount(*micros, currency)?.replace(' ', " ~ 0 ");
+            let name = names::customer(account_id);
+            out.push_str(&format!("{after} balance {name}  {exact}\n"));
+        }
+    }
+    Ok(())
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A journal for hledger. It compares amounts to as many digits as a currency's directive has: six.
+fn hledger(part: &Part, after: NaiveDate, out: &mut String) -> Result<()> {
+    match part {
+        Part::Currency { code } => out.push_str(&format!("commodity 1000.000000 {code}\n")),
+        Part::Account(account) => {
+            let name = names::account(&account.ledger_account, account.account_id.as_deref())?;
+            out.push_str(&format!("account {name}"));
+            if let Some(id) = &account.account_id {
+                out.push_str(&format!("  ; customer:{}", tag(&escape::text(id))));
+            }
+            out.push('\n');
+        }
+        Part::Posting(posting) => {
+            let Posting { day, posting_id, .. } = posting;
+            out.push_str(&format!("{day} * ({posting_id}) {}\n", narration(posting)));
+            for (name, text) in facts(posting) {
+                out.push_str(&format!("    ; {name}:{}\n", tag(&text)));
+            }
+            entries(posting, "    ", out)?;
+        }
+        // Only an entry can say what the balance must be after it: one of nothing.
+        Part::Balance(Balance { account_id, currency, micros }) => {
+            let (name, stated) = (names::customer(account_id), amount(*micros, currency)?);
+            let entry = format!("    {name}  0 {currency} = {stated}\n");
+            out.push_str(&format!("{after} * balance\n{entry}"));
+        }
+    }
+    Ok(())
+}
+
+/// The value of a tag, which ends where a comma stands.
+fn tag(text: &str) -> String {
+    text.replace('%', "%25").replace(',', "%2C")
+}
+
+fn entries(posting: &Posting, indent: &str, out: &mut String) -> Result<()> {
+    for entry in &posting.entries {
+        let name = names::account(&entry.ledger_account, entry.account_id.as_deref())?;
+        out.push_str(&format!("{indent}{name}  {}\n", amount(entry.micros, &entry.currency)?));
+    }
+    Ok(())
+}
+
+/// One line of CSV for each entry; the columns stay as they are.
+const COLUMNS: [&str; 15] = [
+    "posting_id",
+    "line",
+    "date",
+    "posted_at",
+    "kind",
+    "ledger_account",
+    "account_id",
+    "currency",
+    "debit",
+    "credit",
+    "payment_id",
+    "records",
+    "invoices",
+    "charges",
+    "refunds",
+];
+
+fn spreadsheet(part: &Part, out: &mut String) -> Result<()> {
+    if let Part::Posting(posting) = part {
+        for (number, one) in (1_usize..).zip(&posting.entries) {
+            entry(posting, number, one, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn entry(posting: &Posting, number: usize, entry: &Entry, out: &mut String) -> Result<()> {
+    let currency = Currency::parse(&entry.currency).map_err(|error| CliError::failed(&error))?;
+    let side = |micros: Option<i128>| {
+        micros.filter(|micros| *micros > 0).map_or_else(String::new, |m| written(m, currency))
+    };
+    let one = |id: &Option<String>| id.clone().unwrap_or_default();
+    let list = |ids: &Option<Vec<String>>| ids.iter().flatten().cloned().collect::<Vec<_>>();
+    let cells: [String; COLUMNS.len()] = [
+        posting.posting_id.to_string(),
+        number.to_string(),
+        posting.day.to_string(),
+        posting.posted_at.clone(),
+        posting.kind.clone(),
+        entry.ledger_account.clone(),
+        one(&entry.account_id),
+        entry.currency.clone(),
+        side(entry.micros.checked_neg()),
+        side(Some(entry.micros)),
+        one(&posting.payment_id),
+        list(&posting.records).join(" + "),
+        list(&posting.invoices).join(" + "),
+        list(&posting.charges).join(" + "),
+        list(&posting.refunds).join(" + "),
+    ];
+    csv::line(out, &cells.map(|cell| csv::cell(&cell)))
 }
 
 /// What a journal is about, in sentences.
@@ -172,7 +302,7 @@ fn about(wanted: &Wanted) -> String {
 }
 
 /// An amount as journals have it: a debit is positive.
-fn amount(micros: i128, code: &str) -> Result<String, CliError> {
+fn amount(micros: i128, code: &str) -> Result<String> {
     let currency = Currency::parse(code).map_err(|error| CliError::failed(&error))?;
     let turned = micros.checked_neg().ok_or_else(|| CliError::Failed(format!("{micros}")))?;
     Ok(format!("{} {code}", written(turned, currency)))

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::output::Text;
-use super::words::sentence;
+use super::words::code_words;
 use crate::masked::is_private;
 use crate::store::dead_letters::LetterState;
 use crate::store::views::Privacy;
@@ -13,6 +13,8 @@ use crate::store::views::time::At;
 
 /// What is printed of a record; one may be 64 KiB and more.
 const SHOWN_BYTES_MAX: usize = 4_096;
+/// What stands in place of a record that is no JSON.
+pub(super) const HIDDEN: &str = "not readable, so it cannot be masked: --unmasked shows it";
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Shown {
@@ -125,10 +127,9 @@ fn mask(value: &mut Value, private: bool) {
 pub(super) fn human(shown: &Shown, text: &mut Text) {
     let row = &shown.row;
     text.heading(&format!("Dead letter {}: {}", row.dead_letter_id, row.status));
-    let meaning = sentence(&row.code).map_or_else(String::new, |sentence| format!(": {sentence}"));
     let record = row.source.iter().zip(&row.message_id).next();
     text.fields(&[
-        ("code", Some(format!("{}{meaning}", row.code))),
+        ("code", Some(code_words(&row.code))),
         ("message", Some(row.message.clone())),
         ("place", Some(format!("{}:{}:{}", row.topic, row.partition, row.offset))),
         ("record", record.map(|(source, id)| format!("{source}/{id}"))),
@@ -149,8 +150,7 @@ pub(super) fn human(shown: &Shown, text: &mut Text) {
     for revision in &shown.revisions {
         let (number, by, at) = (revision.revision, &revision.operator, revision.made_at);
         text.heading(&format!("Revision {number} by {by} at {at}: {}", revision.reason));
-        let hidden = "not readable, so it cannot be masked: --unmasked shows it";
-        for line in revision.diff.as_deref().unwrap_or(hidden).lines() {
+        for line in revision.diff.as_deref().unwrap_or(HIDDEN).lines() {
             text.line(&format!("  {line}"));
         }
     }
@@ -168,7 +168,7 @@ pub(super) fn human(shown: &Shown, text: &mut Text) {
 fn value_words(shown: &Shown) -> String {
     match &shown.value {
         None if shown.value_bytes == 0 => "(empty)".to_owned(),
-        None => "not readable, so it cannot be masked: --unmasked shows it".to_owned(),
+        None => HIDDEN.to_owned(),
         Some(value) if value.len() > SHOWN_BYTES_MAX => {
             let end = value.floor_char_boundary(SHOWN_BYTES_MAX);
             format!("{}… (--output json shows all)", value.get(..end).unwrap_or_default())

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::error::CliError;
+use super::error::{CliError, Result};
 use super::{args, escape, reshape};
 use crate::config::Topics;
 use crate::kafka::{Header, OutRecord};
@@ -25,13 +25,13 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         let name = escape::text(&path.display().to_string());
         Ok(Self { name, number: 0, reader: open(path)? })
     }
 
     /// The next line that holds something, with its place.
-    pub(super) fn next(&mut self) -> Result<Option<(String, String)>, CliError> {
+    pub(super) fn next(&mut self) -> Result<Option<(String, String)>> {
         loop {
             self.number += 1;
             let place = format!("{}:{}", self.name, self.number);
@@ -49,7 +49,7 @@ impl Lines {
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
+fn open(path: &Path) -> Result<Box<dyn BufRead + Send>> {
     if path == Path::new("-") {
         return Ok(Box::new(BufReader::new(stdin())));
     }

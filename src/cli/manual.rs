@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use super::error::CliError;
+use super::error::{CliError, Result};
 use super::output::write;
 
 #[derive(Debug, Clone, Args)]
@@ -22,13 +22,13 @@ pub(super) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
+pub(super) fn completions(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "topup", &mut script);
     write(&String::from_utf8_lossy(&script))
 }
 
-pub(super) fn man(args: &ManArgs) -> Result<(), CliError> {
+pub(super) fn man(args: &ManArgs) -> Result<()> {
     match &args.dir {
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(CliError::Output)?;

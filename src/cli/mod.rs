@@ -2,11 +2,9 @@
 //! and SQL live elsewhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings,
 //! 4 the command waits.
 
-mod account_verbs;
 mod accounts;
 mod advices;
 mod args;
-mod as_of;
 mod audit;
 mod balances;
 mod cluster;
@@ -26,10 +24,8 @@ mod fit;
 mod generate;
 mod grid;
 mod import;
-mod invoice_verbs;
 mod invoices;
 mod jobs;
-mod keys;
 mod ledger;
 mod letter;
 mod lines;
@@ -37,7 +33,6 @@ mod manual;
 mod near;
 mod output;
 mod partitions;
-mod payment_verbs;
 mod payments;
 mod progress;
 mod publish;
@@ -50,7 +45,6 @@ mod report;
 mod reshape;
 mod returns;
 mod review;
-mod review_verbs;
 mod rules;
 mod selection;
 mod settings;
@@ -81,8 +75,11 @@ use crate::demo::DemoArgs;
 use crate::store::views;
 use crate::telemetry::{self, chain};
 
+use error::Result;
 pub use error::{CODES, CliError, Exit};
 pub use output::{Color, Output, Printer};
+use rules::RulesCommand;
+use settings::ConfigCommand;
 
 /// Where the help of a command lists what every command takes.
 const GLOBAL: &str = "Options of every command";
@@ -154,7 +151,7 @@ enum Command {
     Migrate,
     /// Settings
     #[command(subcommand, after_help = "Example:\n  topup config check")]
-    Config(settings::ConfigCommand),
+    Config(ConfigCommand),
     /// Checks that everything is in place
     #[command(after_help = "Examples:\n  topup doctor\n  topup doctor --output json\n  \
                             topup doctor --fix")]
@@ -174,6 +171,33 @@ enum Command {
     /// Topics that topup reads and writes
     #[command(subcommand, after_help = "Example:\n  topup topics create")]
     Topics(topics::TopicsCommand),
+    #[command(flatten)]
+    Look(Look),
+    /// Measures matching on generated payments whose invoices are known; exits 3 if it fails
+    #[command(after_help = "Example:\n  topup quality --payments 200000 --seed 1")]
+    Quality(quality::QualityArgs),
+    /// Writes made-up records, with what each payment was meant for
+    #[command(after_help = "Examples:\n  topup generate --payments 1000 > records.ndjson\n  \
+        topup generate --seed 7 --accounts 50 --operators wrong-digit,twins --truth truth.ndjson \
+        --out records.ndjson\n  topup generate --usage 500 | topup publish -\n\n\
+        Every run numbers its records from one: publish it to a database of its own.")]
+    Generate(generate::GenerateArgs),
+    /// Checks every invariant; exits 3 when one does not hold
+    #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
+    Audit,
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = "Examples:\n  source <(topup completions bash)\n  \
+                            topup completions fish > ~/.config/fish/completions/topup.fish")]
+    Completions(manual::CompletionsArgs),
+    /// Prints the manual page, or writes a page for each command
+    #[command(after_help = "Examples:\n  topup man | man -l -\n  \
+                            topup man --dir ~/.local/share/man/man1")]
+    Man(manual::ManArgs),
+}
+
+/// The commands that work on the database.
+#[derive(Debug, Clone, Subcommand)]
+enum Look {
     /// Everything that fits some words: amounts, names, ids, references, days, texts
     #[command(after_help = "Examples:\n  topup find '1000 initech'\n  \
                             topup find 77.00 2026-11-22\n  topup find INV/2026/00013\n  \
@@ -202,7 +226,7 @@ enum Command {
     Commands(commands::CommandsCommand),
     /// Keys whose commands wait
     #[command(subcommand, after_help = "Example:\n  topup keys parked")]
-    Keys(keys::KeysCommand),
+    Keys(commands::KeysCommand),
     /// Invoices that have long awaited payment
     #[command(subcommand, after_help = "Example:\n  topup void-candidates list")]
     VoidCandidates(void_candidates::VoidCandidatesCommand),
@@ -244,32 +268,12 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Policies of matching, as numbered rule sets
     #[command(subcommand, after_help = "Example:\n  topup rules list")]
-    Rules(rules::RulesCommand),
+    Rules(RulesCommand),
     /// What other policies would have decided; changes nothing
     #[command(after_help = "Examples:\n  topup simulate --rules rules.toml --since 30d\n  \
                             topup simulate --rules rules.toml --since 2026-11-01 \
                             --until 2026-12-01 --account ACC-1001 --output csv")]
     Simulate(simulate::SimulateArgs),
-    /// Measures matching on generated payments whose invoices are known; exits 3 if it fails
-    #[command(after_help = "Example:\n  topup quality --payments 200000 --seed 1")]
-    Quality(quality::QualityArgs),
-    /// Writes made-up records, with what each payment was meant for
-    #[command(after_help = "Examples:\n  topup generate --payments 1000 > records.ndjson\n  \
-        topup generate --seed 7 --accounts 50 --operators wrong-digit,twins --truth truth.ndjson \
-        --out records.ndjson\n  topup generate --usage 500 | topup publish -\n\n\
-        Every run numbers its records from one: publish it to a database of its own.")]
-    Generate(generate::GenerateArgs),
-    /// Checks every invariant; exits 3 when one does not hold
-    #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
-    Audit,
-    /// Prints a script that completes this command line in a shell
-    #[command(after_help = "Examples:\n  source <(topup completions bash)\n  \
-                            topup completions fish > ~/.config/fish/completions/topup.fish")]
-    Completions(manual::CompletionsArgs),
-    /// Prints the manual page, or writes a page for each command
-    #[command(after_help = "Examples:\n  topup man | man -l -\n  \
-                            topup man --dir ~/.local/share/man/man1")]
-    Man(manual::ManArgs),
 }
 
 impl Command {
@@ -281,39 +285,23 @@ impl Command {
             | Self::Man(_)
             | Self::Quality(_)
             | Self::Generate(_)
-            | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
-            Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
-            Self::DeadLetters(command) if command.reads_kafka() => Needs::ALL,
-            Self::Rules(command) if !command.needs_database() => Needs::NOTHING,
+            | Self::Config(ConfigCommand::Show)
+            | Self::Look(Look::Rules(RulesCommand::Check { .. })) => Needs::NOTHING,
+            Self::Worker(_) | Self::Config(ConfigCommand::Check) => Needs::ALL,
+            Self::Look(Look::DeadLetters(command)) if command.reads_kafka() => Needs::ALL,
             Self::Publish(args) => args.needs(),
             Self::Topics(_) => Needs::KAFKA,
-            Self::Migrate
-            | Self::Find(_)
-            | Self::Accounts(_)
-            | Self::Invoices(_)
-            | Self::Payments(_)
-            | Self::Balances(_)
-            | Self::Records(_)
-            | Self::DeadLetters(_)
-            | Self::Keys(_)
-            | Self::Commands(_)
-            | Self::VoidCandidates(_)
-            | Self::Review(_)
-            | Self::Returns(_)
-            | Self::Advices(_)
-            | Self::Jobs(_)
-            | Self::Status(_)
-            | Self::Partitions(_)
-            | Self::Usage(_)
-            | Self::Statements(_)
-            | Self::Reconcile(_)
-            | Self::Report(_)
-            | Self::Ledger(_)
-            | Self::Rules(_)
-            | Self::Simulate(_)
-            | Self::Audit => Needs::DATABASE,
+            Self::Migrate | Self::Look(_) | Self::Audit => Needs::DATABASE,
         }
     }
+}
+
+/// What a command works on, and how it prints.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    pool: &'a PgPool,
+    config: &'a Config,
+    printer: Printer,
 }
 
 /// Runs one command; what went wrong is told on standard error, once.
@@ -338,7 +326,7 @@ fn tell(error: &CliError) {
     }
 }
 
-async fn execute(cli: Cli) -> Result<Exit, CliError> {
+async fn execute(cli: Cli) -> Result<Exit> {
     // They are about the program itself: wrong settings must not stand in their way.
     if let Command::Completions(args) = &cli.command {
         return manual::completions(args).map(|()| Exit::Ok);
@@ -359,7 +347,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
     if cli.bom && cli.output != Output::Csv {
         return Err(CliError::Usage("--bom is for --output csv".to_owned()));
     }
-    let printer = Printer::new(cli.output, cli.unmasked, cli.color).with_mark(cli.bom);
+    let printer = Printer::new(cli.output, cli.unmasked, cli.color, cli.bom);
     let config = loaded.config.clone();
     // Programs read UTC.
     if cli.output == Output::Table && !cli.utc {
@@ -375,90 +363,59 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Config(command) => settings::run(command, &loaded, printer)?,
         Command::Doctor { fix } => {
             if fix {
-                topics::make_missing(&config).await?;
+                topics::make_missing(&config, None, None).await?;
             }
             return doctor::run(&config, printer).await;
         }
         Command::Publish(args) if args.needs().database => {
-            let pool = database::connect(&config).await?;
-            let published = publish::run(&args, &config, Some(&pool), printer).await;
-            pool.close().await;
-            return published;
+            let run = async |pool: &PgPool| publish::run(&args, &config, Some(pool), printer).await;
+            return database::with(&config, run).await;
         }
         Command::Publish(args) => return publish::run(&args, &config, None, printer).await,
         Command::Topics(command) => topics::run(&command, &config, printer).await?,
         Command::Quality(args) => return quality::run(&args),
         Command::Generate(args) => return generate::run(&args),
-        Command::Rules(rules::RulesCommand::Check { file }) => rules::check(&file, printer)?,
-        command => {
-            let pool = database::connect(&config).await?;
-            let looked = look(command, &pool, &config, printer).await;
-            pool.close().await;
-            return looked;
+        Command::Look(Look::Rules(RulesCommand::Check { file })) => rules::check(&file, printer)?,
+        Command::Look(command) => {
+            let config = &config;
+            let run = async |pool: &PgPool| look(command, Place { pool, config, printer }).await;
+            return database::with(config, run).await;
         }
+        Command::Audit => {
+            return database::with(&config, async |pool| audit::run(pool, printer).await).await;
+        }
+        // They were run above.
+        Command::Completions(_) | Command::Man(_) => {}
     }
     Ok(Exit::Ok)
 }
 
-/// The commands that read the database.
-async fn look(
-    command: Command,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+async fn look(command: Look, place: Place<'_>) -> Result<Exit> {
     match command {
-        Command::Find(args) => find::run(&args, pool, config, printer).await?,
-        Command::Accounts(command) => return accounts::run(&command, pool, config, printer).await,
-        Command::Invoices(command) => return invoices::run(&command, pool, config, printer).await,
-        Command::Payments(command) => return payments::run(&command, pool, config, printer).await,
-        Command::Balances(command) => balances::run(&command, pool, printer).await?,
-        Command::Records(command) => records::run(&command, pool, config, printer).await?,
-        Command::DeadLetters(command) => {
-            return dead_letters::run(&command, pool, config, printer).await;
-        }
-        Command::Keys(command) => keys::run(&command, pool, printer).await?,
-        Command::Commands(command) => {
-            return commands::run(&command, verbs::Place { pool, config, printer }).await;
-        }
-        Command::VoidCandidates(command) => {
-            return void_candidates::run(&command, verbs::Place { pool, config, printer }).await;
-        }
-        Command::Review(command) => {
-            return review::run(&command, verbs::Place { pool, config, printer }).await;
-        }
-        Command::Returns(command) => {
-            return returns::run(&command, verbs::Place { pool, config, printer }).await;
-        }
-        Command::Advices(command) => advices::run(&command, pool, printer).await?,
-        Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
-        Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,
-        Command::Partitions(command) => {
-            return partitions::run(&command, pool, &config.kafka, printer).await;
-        }
-        Command::Usage(command) => return usage::run(&command, pool, config, printer).await,
-        Command::Statements(command) => {
-            return statements::run(&command, pool, config, printer).await;
-        }
-        Command::Audit => return audit::run(pool, printer).await,
-        Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
-        Command::Report(command) => return report::run(&command, pool, config, printer).await,
-        Command::Ledger(command) => ledger::run(&command, pool, config, printer).await?,
-        Command::Rules(command) => return rules::run(&command, pool, config, printer).await,
-        Command::Simulate(args) => simulate::run(&args, pool, config, printer).await?,
-        Command::Demo(_)
-        | Command::Worker(_)
-        | Command::Migrate
-        | Command::Config(_)
-        | Command::Doctor { .. }
-        | Command::Publish(_)
-        | Command::Topics(_)
-        | Command::Quality(_)
-        | Command::Generate(_)
-        | Command::Completions(_)
-        | Command::Man(_) => {}
+        Look::Find(args) => find::run(&args, place).await,
+        Look::Accounts(command) => accounts::run(&command, place).await,
+        Look::Invoices(command) => invoices::run(&command, place).await,
+        Look::Payments(command) => payments::run(&command, place).await,
+        Look::Balances(command) => balances::run(&command, place).await,
+        Look::Records(command) => records::run(&command, place).await,
+        Look::DeadLetters(command) => dead_letters::run(&command, place).await,
+        Look::Commands(command) => commands::run(&command, place).await,
+        Look::Keys(command) => commands::keys(&command, place).await,
+        Look::VoidCandidates(command) => void_candidates::run(&command, place).await,
+        Look::Review(command) => review::run(&command, place).await,
+        Look::Returns(command) => returns::run(&command, place).await,
+        Look::Advices(command) => advices::run(&command, place).await,
+        Look::Jobs(command) => jobs::run(&command, place).await,
+        Look::Status(args) => status::run(&args, place).await,
+        Look::Partitions(command) => partitions::run(&command, place).await,
+        Look::Usage(command) => usage::run(&command, place).await,
+        Look::Statements(command) => statements::run(&command, place).await,
+        Look::Reconcile(args) => reconcile::run(&args, place).await,
+        Look::Report(command) => report::run(&command, place).await,
+        Look::Ledger(command) => ledger::run(&command, place).await,
+        Look::Rules(command) => rules::run(&command, place).await,
+        Look::Simulate(args) => simulate::run(&args, place).await,
     }
-    Ok(Exit::Ok)
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use sqlx::PgPool;
 
-use super::error::CliError;
+use super::error::{CliError, Result};
+use crate::store::views::accounts::{self, AccountView};
+use crate::store::views::invoices::{self, InvoiceView};
 use crate::store::views::near::{self, Kind};
-use crate::store::views::same_id;
+use crate::store::views::payments::{self, PaymentView};
+use crate::store::views::{Privacy, same_id};
 
 /// Characters that may differ.
 const DISTANCE_MAX: usize = 2;
@@ -16,7 +19,7 @@ const TAIL_MAX: usize = 3;
 
 /// The id as it is stored: exactly this one, or the only one that is the same but for the case of
 /// its letters.
-pub(super) async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliError> {
+pub(super) async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String> {
     let mut same = same_id::of(pool, kind, id, SAME_MAX).await?;
     if same.iter().any(|one| one == id) {
         return Ok(id.to_owned());
@@ -24,7 +27,7 @@ pub(super) async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<Strin
     match same.len() {
         0 => Err(unknown(pool, kind, id).await),
         1 => Ok(same.swap_remove(0)),
-        _ => Err(CliError::Unknown { kind: word(kind), id: id.to_owned(), near: same }),
+        _ => Err(CliError::NotFound { kind: word(kind), id: id.to_owned(), near: same }),
     }
 }
 
@@ -41,27 +44,44 @@ pub(super) async fn filter(
     pool: &PgPool,
     kind: Kind,
     id: Option<&String>,
-) -> Result<Option<String>, CliError> {
+) -> Result<Option<String>> {
     match id {
         Some(id) => resolve(pool, kind, id).await.map(Some),
         None => Ok(None),
     }
 }
 
+/// A customer by the exact id; the error names its neighbours.
+pub(super) async fn account(pool: &PgPool, id: &str) -> Result<AccountView> {
+    match accounts::show(pool, id, Privacy::Masked).await? {
+        Some(view) => Ok(view),
+        None => Err(unknown(pool, Kind::Account, id).await),
+    }
+}
+
+pub(super) async fn invoice(pool: &PgPool, id: &str) -> Result<InvoiceView> {
+    match invoices::show(pool, id).await? {
+        Some(view) => Ok(view),
+        None => Err(unknown(pool, Kind::Invoice, id).await),
+    }
+}
+
+pub(super) async fn payment(pool: &PgPool, id: &str) -> Result<PaymentView> {
+    match payments::show(pool, id, Privacy::Masked).await? {
+        Some(view) => Ok(view),
+        None => Err(unknown(pool, Kind::Payment, id).await),
+    }
+}
+
 /// The error for an id that is not there, with its neighbours if there are any.
 pub(super) async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
-    match nearby(pool, kind, id).await {
-        near if near.is_empty() => CliError::not_found(word(kind), id),
-        near => CliError::Unknown { kind: word(kind), id: id.to_owned(), near },
-    }
+    let near = nearby(pool, kind, id).await;
+    CliError::NotFound { kind: word(kind), id: id.to_owned(), near }
 }
 
 /// The error for one of a few things that are all known here.
 pub(super) fn unknown_of(kind: &'static str, id: &str, all: Vec<String>) -> CliError {
-    match nearest(id, all) {
-        near if near.is_empty() => CliError::not_found(kind, id),
-        near => CliError::Unknown { kind, id: id.to_owned(), near },
-    }
+    CliError::NotFound { kind, id: id.to_owned(), near: nearest(id, all) }
 }
 
 /// The neighbours of an id. They are looked for among ids that begin alike, so that a large book

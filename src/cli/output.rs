@@ -9,12 +9,12 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::columns::{self, Fields};
-use super::error::CliError;
+use super::error::{CliError, Result};
 use super::grid::{self, Grid};
-use super::table::Tabular;
+use super::table::{Listable, Tabular};
 use super::totals::{Totals, WithTotals, have_money};
 use super::{csv, escape, fit};
-use crate::store::views::{Listed, Looked, Privacy};
+use crate::store::views::{Listed, Privacy};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {
@@ -68,9 +68,6 @@ const NUMBERS: [&str; 25] = [
     "attempts",
 ];
 
-/// Text is never made narrower than this.
-const NARROWEST: usize = 20;
-
 /// How the commands print.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
@@ -88,7 +85,7 @@ const ALL_ROWS: i64 = 1_000_000;
 const SOME_ROWS: i64 = 50;
 
 impl Printer {
-    pub fn new(output: Output, unmasked: bool, color: Color) -> Self {
+    pub fn new(output: Output, unmasked: bool, color: Color, bom: bool) -> Self {
         let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
         let width = terminal_size::terminal_size_of(stdout());
         let width = width.map(|(width, _)| usize::from(width.0)).filter(|_| is_terminal());
@@ -101,13 +98,8 @@ impl Printer {
                 Color::Never => false,
             },
             width,
-            bom: false,
+            bom,
         }
-    }
-
-    /// With a UTF-8 mark in front of CSV.
-    pub fn with_mark(self, bom: bool) -> Self {
-        Self { bom, ..self }
     }
 
     /// What CSV begins with.
@@ -116,34 +108,20 @@ impl Printer {
     }
 
     /// A page of a list. For people the cursor of the next page stands below, and the sums.
-    pub fn list<T: Tabular + Serialize>(&self, listed: &Listed<T>) -> Result<(), CliError> {
+    pub fn list<T: Listable>(&self, listed: &Listed<T>) -> Result<()> {
         let mut totals = Totals::default();
         let rows = of_rows(&listed.items)?;
         if T::SUMS && have_money(&rows) {
             totals.add(&rows);
         }
-        let whole = listed.next.is_none();
+        let lines = totals.lines(listed.next.is_none());
         match self.output {
             Output::Json => {
-                write(&document(&WithTotals { list: listed, totals: totals.all() }, true)?)
-            }
-            Output::Ndjson => {
-                self.lines(&listed.items, listed.next.as_deref())?;
-                tell_totals(&totals, whole);
-                tell_looked(listed.looked.as_ref());
-                Ok(())
-            }
-            Output::Csv => {
-                write(&format!("{}{}", self.mark(), csv::document::<T>(&rows)?))?;
-                tell_totals(&totals, whole);
-                tell_next(listed.next.as_deref());
-                tell_looked(listed.looked.as_ref());
-                Ok(())
+                return write(&document(&WithTotals { list: listed, totals: totals.all() }, true)?);
             }
             Output::Table => {
                 let mut text = self.text();
                 text.table(&listed.items);
-                let lines = totals.lines(whole);
                 if !lines.is_empty() {
                     text.line("");
                 }
@@ -157,9 +135,21 @@ impl Printer {
                 if let Some(next) = &listed.next {
                     text.line(&format!("There are more: --after '{next}'"));
                 }
-                text.print()
+                return text.print();
+            }
+            Output::Ndjson => {
+                self.lines(&listed.items)?;
+                tell_next(listed.next.as_deref());
+                tell(&lines);
+            }
+            Output::Csv => {
+                self.csv::<T>(&rows)?;
+                tell(&lines);
+                tell_next(listed.next.as_deref());
             }
         }
+        listed.looked.iter().for_each(|looked| tell(&[looked.sentence()]));
+        Ok(())
     }
 
     /// How many rows of a short list are read: programs get all of them.
@@ -169,18 +159,16 @@ impl Printer {
     }
 
     /// A list that is whole: as one with pages, whose last page it is.
-    pub fn whole<T: Tabular + Serialize>(&self, items: Vec<T>) -> Result<(), CliError> {
+    pub fn whole<T: Listable>(&self, items: Vec<T>) -> Result<()> {
         self.list(&Listed { items, next: None, looked: None })
     }
 
     /// Rows of an answer that is no list.
-    pub fn rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), CliError> {
+    pub fn rows<T: Listable>(&self, rows: &[T]) -> Result<()> {
         match self.output {
             Output::Json => write(&document(&rows, true)?),
-            Output::Ndjson => self.lines(rows, None),
-            Output::Csv => {
-                write(&format!("{}{}", self.mark(), csv::document::<T>(&of_rows(rows)?)?))
-            }
+            Output::Ndjson => self.lines(rows),
+            Output::Csv => self.csv::<T>(&of_rows(rows)?),
             Output::Table => {
                 let mut text = self.text();
                 text.table(rows);
@@ -190,11 +178,7 @@ impl Printer {
     }
 
     /// Several things: for people each as `human` writes it, else as rows.
-    pub fn each<T: Tabular + Serialize>(
-        &self,
-        rows: &[T],
-        human: impl Fn(&T, &mut Text),
-    ) -> Result<(), CliError> {
+    pub fn each<T: Listable>(&self, rows: &[T], human: impl Fn(&T, &mut Text)) -> Result<()> {
         match self.output {
             Output::Table => self.one(&rows, |text| rows.iter().for_each(|row| human(row, text))),
             Output::Json | Output::Ndjson | Output::Csv => self.rows(rows),
@@ -202,11 +186,7 @@ impl Printer {
     }
 
     /// One thing: as JSON, or as `human` writes it.
-    pub fn one<T: Serialize>(
-        &self,
-        value: &T,
-        human: impl FnOnce(&mut Text),
-    ) -> Result<(), CliError> {
+    pub fn one<T: Serialize>(&self, value: &T, human: impl FnOnce(&mut Text)) -> Result<()> {
         match self.output {
             Output::Json => write(&document(value, true)?),
             Output::Ndjson => write(&document(value, false)?),
@@ -225,39 +205,27 @@ impl Printer {
         Text { out: String::new(), bold: self.bold, width: self.width }
     }
 
-    fn lines<T: Serialize>(&self, rows: &[T], next: Option<&str>) -> Result<(), CliError> {
-        let mut out = String::new();
-        for row in rows {
-            out.push_str(&document(row, false)?);
-        }
-        write(&out)?;
-        tell_next(next);
-        Ok(())
+    fn lines<T: Serialize>(&self, rows: &[T]) -> Result<()> {
+        write(&rows.iter().map(|row| document(row, false)).collect::<Result<String>>()?)
+    }
+
+    /// The header, and the first rows.
+    pub(super) fn csv<T: Listable>(&self, rows: &[Fields]) -> Result<()> {
+        write(&format!("{}{}", self.mark(), csv::document::<T>(rows)?))
     }
 }
 
-pub(super) fn of_rows<T: Serialize>(rows: &[T]) -> Result<Vec<Fields>, CliError> {
+pub(super) fn of_rows<T: Serialize>(rows: &[T]) -> Result<Vec<Fields>> {
     rows.iter().map(columns::fields).collect()
 }
 
-/// Not among the items either.
-pub(super) fn tell_totals(totals: &Totals, whole: bool) {
-    for line in totals.lines(whole) {
-        eprintln!("{}", escape::text(&line));
-    }
-}
-
 /// Not among the items: a reader of lines must not take it for one.
-fn tell_next(next: Option<&str>) {
-    if let Some(next) = next {
-        eprintln!("there are more: --after '{}'", escape::text(next));
-    }
+pub(super) fn tell(lines: &[String]) {
+    lines.iter().for_each(|line| eprintln!("{}", escape::text(line)));
 }
 
-fn tell_looked(looked: Option<&Looked>) {
-    if let Some(looked) = looked {
-        eprintln!("{}", escape::text(&looked.sentence()));
-    }
+fn tell_next(next: Option<&str>) {
+    next.iter().for_each(|next| tell(&[format!("there are more: --after '{next}'")]));
 }
 
 /// Whether standard output is a terminal.
@@ -270,15 +238,14 @@ pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
+fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String> {
     let written =
         if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-    let text = written?;
-    Ok(escape::json(&text) + "\n")
+    Ok(escape::json(&written?) + "\n")
 }
 
 /// Writes finished text to standard output.
-pub(super) fn write(text: &str) -> Result<(), CliError> {
+pub(super) fn write(text: &str) -> Result<()> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }
@@ -291,27 +258,25 @@ pub struct Text {
 }
 
 impl Text {
+    /// A line that is finished; a header is bold where that may be.
+    fn push(&mut self, line: &str, header: bool) {
+        let (on, off) = if header && self.bold { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.out, "{on}{line}{off}");
+    }
+
     /// A sentence; on a terminal it goes on in the next line, below its beginning.
     pub fn line(&mut self, line: &str) {
         let line = escape::text(line);
         let line = line.trim_end();
         let Some(width) = self.width.filter(|width| grid::width(line) > *width) else {
-            self.out.push_str(line);
-            self.out.push('\n');
-            return;
+            return self.push(line, false);
         };
-        let indent = line.chars().take_while(|c| *c == ' ').count();
-        self.wrapped(&line.chars().skip(indent).collect::<String>(), indent, indent, width);
-    }
-
-    /// The text in lines of the terminal, the first one after `first` blanks, the others after
-    /// `rest`.
-    fn wrapped(&mut self, text: &str, first: usize, rest: usize, width: usize) {
-        let room = width.saturating_sub(rest.max(first)).max(NARROWEST);
-        for (at, part) in grid::wrap(text, room).into_iter().enumerate() {
-            let blank = " ".repeat(if at == 0 { first } else { rest });
-            // Writing to a String cannot fail.
-            let _ = writeln!(self.out, "{}", format!("{blank}{part}").trim_end());
+        let text = line.trim_start_matches(' ');
+        let blank = " ".repeat(line.len().saturating_sub(text.len()));
+        let room = width.saturating_sub(blank.len()).max(grid::NARROWEST);
+        for part in grid::wrap(text, room) {
+            self.push(format!("{blank}{part}").trim_end(), false);
         }
     }
 
@@ -321,29 +286,17 @@ impl Text {
         }
         let heading = escape::text(heading);
         let lines = match self.width {
-            Some(width) => grid::wrap(&heading, width.max(NARROWEST)),
+            Some(width) => grid::wrap(&heading, width.max(grid::NARROWEST)),
             None => vec![heading],
         };
-        for line in lines {
-            // Writing to a String cannot fail.
-            let _ = if self.bold {
-                writeln!(self.out, "\u{1b}[1m{line}\u{1b}[0m")
-            } else {
-                writeln!(self.out, "{line}")
-            };
-        }
+        lines.iter().for_each(|line| self.push(line, true));
     }
 
     /// Names and values, one pair per line; a value that is not there is left out.
     pub fn fields(&mut self, fields: &[(&str, Option<String>)]) {
-        let width = fields
-            .iter()
-            .filter(|(_, value)| value.is_some())
-            .map(|(name, _)| name.len())
-            .max()
-            .unwrap_or(0);
-        for (name, value) in fields {
-            let Some(value) = value else { continue };
+        let there = || fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let width = there().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in there() {
             let value = escape::text(value);
             let lines = match self.width {
                 Some(columns) => {
@@ -351,10 +304,7 @@ impl Text {
                 }
                 None => vec![format!("  {name:width$}  {value}").trim_end().to_owned()],
             };
-            for line in lines {
-                // Writing to a String cannot fail.
-                let _ = writeln!(self.out, "{line}");
-            }
+            lines.iter().for_each(|line| self.push(line, false));
         }
     }
 
@@ -375,22 +325,12 @@ impl Text {
             self.line("(none)");
             return;
         }
-        let cells: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.cells().iter().map(|cell| escape::text(cell)).collect())
-            .collect();
-        let (lines, header) = drawn(T::HEADERS, cells, self.width);
-        for (at, line) in lines.iter().enumerate() {
-            // Writing to a String cannot fail.
-            let _ = if at == 0 && self.bold && header {
-                writeln!(self.out, "\u{1b}[1m{line}\u{1b}[0m")
-            } else {
-                writeln!(self.out, "{line}")
-            };
-        }
+        let cells = |row: &T| row.cells().iter().map(|cell| escape::text(cell)).collect();
+        let (lines, header) = drawn(T::HEADERS, rows.iter().map(cells).collect(), self.width);
+        lines.iter().enumerate().for_each(|(at, line)| self.push(line, header && at == 0));
     }
 
-    fn print(self) -> Result<(), CliError> {
+    fn print(self) -> Result<()> {
         write(&self.out)
     }
 }

@@ -5,13 +5,12 @@ use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
 use super::args::Acting;
-use super::cluster;
-use super::error::{CliError, Exit};
-use super::output::{Printer, write};
+use super::error::{CliError, Exit, Result};
+use super::output::write;
 use super::table::table;
 use super::verbs::NOT_YET;
+use super::{Place, cluster};
 use crate::clock::Clock;
-use crate::config::KafkaConfig;
 use crate::store;
 use crate::store::views::partitions::{self, ChangeRow};
 
@@ -58,12 +57,8 @@ pub(super) enum PartitionsCommand {
     },
 }
 
-pub(super) async fn run(
-    command: &PartitionsCommand,
-    pool: &PgPool,
-    kafka: &KafkaConfig,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &PartitionsCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     match command {
         PartitionsCommand::Changes { all } => {
             let rows = partitions::changes(pool, *all).await?;
@@ -75,24 +70,17 @@ pub(super) async fn run(
             settle(pool, *change_id, operator, reason).await?;
         }
         PartitionsCommand::Skip { topic, partition, to, operator, reason } => {
-            let place = (topic.as_str(), *partition);
-            skip(pool, kafka, place, *to, (operator, reason)).await?;
+            let who = operator.checked()?;
+            let said = (who.as_str(), reason.as_str());
+            skip(place, (topic.as_str(), *partition), *to, said, operator.dry_run()).await?;
         }
     }
     Ok(Exit::Ok)
 }
 
-async fn settle(
-    pool: &PgPool,
-    change_id: i64,
-    operator: &Acting,
-    reason: &str,
-) -> Result<(), CliError> {
+async fn settle(pool: &PgPool, change_id: i64, operator: &Acting, reason: &str) -> Result<()> {
     let who = operator.checked()?;
-    let unknown = || {
-        let id = change_id.to_string();
-        CliError::NotFound { kind: "open change of a log", id }
-    };
+    let unknown = || CliError::not_found("open change of a log", &change_id.to_string());
     if operator.dry_run() {
         let open = partitions::changes(pool, false).await?;
         let row = open.iter().find(|row| row.change_id == change_id).ok_or_else(unknown)?;
@@ -110,38 +98,28 @@ async fn settle(
 }
 
 async fn skip(
-    pool: &PgPool,
-    kafka: &KafkaConfig,
+    Place { pool, config, .. }: Place<'_>,
     (topic, partition): (&str, i32),
     to: i64,
-    (operator, reason): (&Acting, &str),
-) -> Result<(), CliError> {
-    let who = operator.checked()?;
-    let ends = cluster::ends(kafka, vec![topic.to_owned()]).await?;
+    (operator, reason): (&str, &str),
+    dry_run: bool,
+) -> Result<()> {
+    let ends = cluster::ends(&config.kafka, vec![topic.to_owned()]).await?;
     let id = format!("{topic}:{partition}");
-    let Some(ends) = ends.into_iter().find(|ends| ends.partition == partition) else {
-        return Err(CliError::NotFound { kind: "partition", id });
-    };
+    let ends = ends.into_iter().find(|ends| ends.partition == partition);
+    let ends = ends.ok_or_else(|| CliError::not_found("partition", &id))?;
     if to > ends.high {
         let high = ends.high;
         return Err(CliError::Usage(format!("{id} ends at {high}: {to} is beyond it")));
     }
-    let skip = store::partitions::Skip {
-        group: &kafka.group_id,
-        topic,
-        partition,
-        low: ends.low,
-        to,
-        operator: &who,
-        reason,
-    };
-    let skipped =
-        store::partitions::skip(pool, &skip, Clock::System.now(), operator.dry_run()).await?;
+    let (group, low) = (config.kafka.group_id.as_str(), ends.low);
+    let skip = store::partitions::Skip { group, topic, partition, low, to, operator, reason };
+    let skipped = store::partitions::skip(pool, &skip, Clock::System.now(), dry_run).await?;
     let Some((change_id, lost)) = skipped else {
         let what = format!("{id} is not known here, or is at {to} or beyond it already");
         return Err(CliError::Usage(what));
     };
-    write(&if operator.dry_run() {
+    write(&if dry_run {
         format!("{id} would go on at {to}. Offsets that would go unread: {lost}.\n{NOT_YET}\n")
     } else {
         format!("{id} goes on at {to}. Offsets that went unread: {lost} (change {change_id}).\n")

@@ -1,25 +1,23 @@
-//! `payments list|show|explain|split|unsplit`; the verbs are in `payment_verbs`.
+//! `payments list|show|explain`, and what a person says of one; sharing out is in `splits`.
 
+use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
 use sqlx::PgPool;
 
 use super::args::{self, PageArgs, Since, since};
 use super::empty::Filters;
-use super::error::{CliError, Exit};
-use super::explain;
-use super::near;
+use super::error::{CliError, Exit, Result};
 use super::output::{Printer, Text};
-use super::payment_verbs::{self, PaymentVerb};
 use super::splits::{self, SplitArgs, UnsplitArgs};
-use super::steps_back;
-use super::table::cell;
-use super::table::table;
-use super::verbs::Place;
+use super::table::{Cell, table};
+use super::verbs::{Ask, NewCustomer, ask, id_and_amount, part};
 use super::words::{is_zero, state_words};
+use super::{Place, explain, near, steps_back};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::payment::PaymentOrigin;
 use crate::domain::review::SuggestionStatus;
+use crate::operator::orders::Fields;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
@@ -93,7 +91,7 @@ impl ListArgs {
             .with("--rule", self.rule.as_ref())
     }
 
-    async fn filter(&self, pool: &PgPool, config: &Config) -> Result<PaymentFilter, CliError> {
+    async fn filter(&self, Place { pool, config, .. }: Place<'_>) -> Result<PaymentFilter> {
         let account = near::filter(pool, Kind::Account, self.account.as_ref()).await?;
         let day = |since: &Since| since.day(Clock::System, &config.jobs.time_zone);
         let filter = PaymentFilter {
@@ -160,19 +158,151 @@ pub(super) enum PaymentsCommand {
     Verb(PaymentVerb),
 }
 
-pub(super) async fn run(
-    command: &PaymentsCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
-    let place = Place { pool, config, printer };
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum PaymentVerb {
+    /// Records money that does not come through the bank's feed
+    #[command(after_help = "Example:\n  topup payments record CASH-7 --account ACC-1001 \
+        --amount 50.00 --currency SGD --received-on 2026-11-22 --method cash \
+        --operator alice --yes")]
+    Record(Box<RecordArgs>),
+    /// Says whose money it is; it is held on the customer's account
+    #[command(after_help = "Example:\n  topup payments assign BANK:DBS-1:TX-1 \
+        --account ACC-1001 --operator alice --yes")]
+    Assign(AssignArgs),
+    /// Pays invoices with it
+    #[command(after_help = "Examples:\n  topup payments allocate BANK:DBS-1:TX-1 \
+        --invoice INV-1001 --operator alice --yes\n  topup payments allocate BANK:DBS-1:TX-1 \
+        --invoice INV-1001=60.00 --invoice INV-1002 --operator alice")]
+    Allocate(AllocateArgs),
+    /// Takes it off an invoice, while nothing of it is spent
+    #[command(after_help = "Example:\n  topup payments deallocate BANK:DBS-1:TX-1 \
+        --invoice INV-1001 --operator alice --reason 'meant for INV-1002' --yes")]
+    Deallocate(DeallocateArgs),
+    /// Takes it off all its invoices and closes it: it was recorded by mistake
+    #[command(after_help = "Example:\n  topup payments remove CASH-7 --operator alice \
+        --reason 'typed twice' --yes")]
+    Remove(OneArgs),
+    /// Says that what is unallocated of it was paid back to the payer, by a transfer of yours
+    #[command(after_help = "Examples:\n  topup payments refund BANK:DBS-1:TX-1 --operator alice \
+        --reason 'unknown payer' --yes\n  topup payments refund BANK:DBS-1:TX-1 \
+        --amount 15.00 --operator alice --reason 'paid too much'")]
+    Refund(RefundArgs),
+    /// Says that it is no customer's money; it leaves the books
+    #[command(after_help = "Example:\n  topup payments dismiss BANK:DBS-1:TX-1 \
+        --operator alice --reason 'tax refund' --yes")]
+    Dismiss(DismissArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct RefundArgs {
+    /// The payment, as `topup payments list` names it
+    payment_id: String,
+    /// So much of it; without it all that is unallocated
+    #[arg(long)]
+    amount: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct DismissArgs {
+    /// The payment, as `topup payments list` names it
+    payment_id: String,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct RecordArgs {
+    /// The id that the new payment gets
+    payment_id: String,
+    /// The customer, if known
+    #[arg(long)]
+    account: Option<String>,
+    #[command(flatten)]
+    new: NewCustomer,
+    /// How much came, as 50.00
+    #[arg(long)]
+    amount: String,
+    /// In which currency, as SGD
+    #[arg(long, value_parser = args::currency)]
+    currency: String,
+    /// The day on which it came
+    #[arg(long, value_name = "DAY", value_parser = args::day)]
+    received_on: NaiveDate,
+    /// How it came: cash, cheque…
+    #[arg(long)]
+    method: String,
+    /// The number of the cheque or the receipt
+    #[arg(long)]
+    reference: Option<String>,
+    /// What else is to be said of it
+    #[arg(long)]
+    remark: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct AssignArgs {
+    /// The payment, as `topup payments list` names it
+    payment_id: String,
+    /// The customer whose money it is
+    #[arg(value_name = "ACCOUNT", required_unless_present = "account")]
+    customer: Option<String>,
+    /// The same as an option
+    #[arg(long, conflicts_with = "customer")]
+    account: Option<String>,
+    #[command(flatten)]
+    new: NewCustomer,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct AllocateArgs {
+    /// The payment, as `topup payments list` names it
+    payment_id: String,
+    /// INVOICE, or INVOICE=AMOUNT; without an amount as much as fits
+    #[arg(value_name = "INVOICE", required_unless_present = "invoices")]
+    named: Vec<String>,
+    /// The same as an option
+    #[arg(long = "invoice", value_name = "INVOICE")]
+    invoices: Vec<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct DeallocateArgs {
+    /// The payment, as `topup payments list` names it
+    payment_id: String,
+    /// The invoice that it is taken off
+    #[arg(long)]
+    invoice: String,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct OneArgs {
+    /// The payment, as `topup payments list` names it
+    payment_id: String,
+    /// The customer; only of a payment that has none yet
+    #[arg(long)]
+    account: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+pub(super) async fn run(command: &PaymentsCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     match command {
-        PaymentsCommand::Verb(verb) => return payment_verbs::run(verb, place).await,
+        PaymentsCommand::Verb(verb) => return say(verb, place).await,
         PaymentsCommand::Split(args) => return splits::split(args, place).await,
         PaymentsCommand::Unsplit(args) => return splits::unsplit(args, place).await,
         PaymentsCommand::List(args) => {
-            let filter = args.filter(pool, config).await?;
+            let filter = args.filter(place).await?;
             let of = async |page: Page| Ok(payments::list(pool, &filter, &page).await?);
             let nothing = printer.pages(&args.page, of).await?;
             args.filters(filter.account.as_ref()).tell(nothing, "payment");
@@ -191,6 +321,85 @@ pub(super) async fn run(
     Ok(Exit::Ok)
 }
 
+async fn say(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit> {
+    match verb {
+        PaymentVerb::Record(args) => {
+            let account = match &args.account {
+                Some(account) => Some(args.new.named(place, account).await?),
+                None => None,
+            };
+            let fields = Fields::default()
+                .with("payment_id", args.payment_id.as_str())
+                .maybe("account_id", account)
+                .with("amount", args.amount.as_str())
+                .with("currency", args.currency.as_str())
+                .with("received_on", args.received_on.to_string())
+                .with("method", args.method.as_str())
+                .maybe("reference", args.reference.as_deref())
+                .maybe("remark", args.remark.as_deref());
+            ask(place, &args.ask, "topup.payment.record.v1", fields).await
+        }
+        PaymentVerb::Assign(args) => {
+            let (payment, _) = known(&args.payment_id, place).await?;
+            let given = args.account.as_ref().or(args.customer.as_ref());
+            let account = args.new.named(place, given.map_or("", String::as_str)).await?;
+            let fields = Fields::default().with("payment_id", payment).with("account_id", account);
+            ask(place, &args.ask, "topup.payment.assign.v1", fields).await
+        }
+        PaymentVerb::Allocate(args) => {
+            let fields = of(&args.payment_id, None, place).await?;
+            let named = args.named.iter().chain(&args.invoices);
+            let parts = named.map(|text| id_and_amount(text));
+            let parts: Vec<Value> = parts.map(|(id, of)| part("invoice_id", id, of)).collect();
+            let fields = fields.with("allocations", parts);
+            ask(place, &args.ask, "topup.payment.allocate.v1", fields).await
+        }
+        PaymentVerb::Deallocate(args) => {
+            let fields = of(&args.payment_id, None, place).await?;
+            let fields = fields.with("invoice_id", args.invoice.as_str());
+            ask(place, &args.ask, "topup.payment.deallocate.v1", fields).await
+        }
+        PaymentVerb::Remove(args) => {
+            if let Some(account) = &args.account {
+                near::account(place.pool, account).await?;
+            }
+            let fields = of(&args.payment_id, args.account.as_deref(), place).await?;
+            ask(place, &args.ask, "topup.payment.remove.v1", fields).await
+        }
+        PaymentVerb::Refund(args) => {
+            let (payment, owner) = known(&args.payment_id, place).await?;
+            let fields = Fields::default()
+                .with("payment_id", payment)
+                .maybe("account_id", owner)
+                .maybe("amount", args.amount.as_deref());
+            ask(place, &args.ask, "topup.payment.refund.v1", fields).await
+        }
+        PaymentVerb::Dismiss(args) => {
+            let (payment, _) = known(&args.payment_id, place).await?;
+            let fields = Fields::default().with("payment_id", payment);
+            ask(place, &args.ask, "topup.payment.dismiss.v1", fields).await
+        }
+    }
+}
+
+/// A payment, and whose it is.
+async fn known(id: &str, place: Place<'_>) -> Result<(String, Option<String>)> {
+    let row = near::payment(place.pool, id).await?.row;
+    Ok((row.payment_id, row.account_id))
+}
+
+/// A payment and the customer under whom the command is given.
+async fn of(id: &str, account: Option<&str>, place: Place<'_>) -> Result<Fields> {
+    let (payment, owner) = known(id, place).await?;
+    let Some(account) = owner.as_deref().or(account) else {
+        return Err(CliError::Failed(format!(
+            "payment_not_assigned: payment {payment} has no customer yet; say whose it is with \
+             `topup payments assign {payment} --account ACCOUNT`"
+        )));
+    };
+    Ok(Fields::default().with("payment_id", payment.as_str()).with("account_id", account))
+}
+
 /// A payment with its story, and the decisions on it.
 #[derive(serde::Serialize)]
 struct Explained<'a> {
@@ -199,7 +408,7 @@ struct Explained<'a> {
     decisions: &'a [DecisionView],
 }
 
-async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {
+async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView> {
     let id = near::resolve(pool, Kind::Payment, id).await?;
     let found = payments::show(pool, &id, printer.privacy).await?;
     found.ok_or_else(|| CliError::not_found("payment", &id))
@@ -216,7 +425,7 @@ fn human(view: &PaymentView, text: &mut Text) {
     text.fields(&[
         ("reason", reason),
         ("looks like", row.looks_like.clone()),
-        ("account", Some(cell(row.account_id.as_ref()))),
+        ("account", Some(row.account_id.cell())),
         ("amount", money(&row.amount)),
         ("unallocated", money(&row.unallocated)),
         ("returned", money(&view.returned).filter(|_| !is_zero(&view.returned))),
@@ -236,8 +445,8 @@ fn human(view: &PaymentView, text: &mut Text) {
     }
     text.section("Allocations", &view.allocations);
     splits::parts(&view.parts, &row.payment_id, text);
-    steps_back::reversals(&view.reversals, text);
-    steps_back::returns(&view.returns, text);
+    text.section_of_any("Reversals", &view.reversals);
+    text.section_of_any("Returns by the bank", &view.returns);
     for apart in &view.taken_off {
         text.line(&steps_back::taken_off(apart, &view.allocations));
     }
@@ -269,9 +478,7 @@ fn given_word(origin: &str) -> &'static str {
     if origin == PaymentOrigin::Split.word() { "given back" } else { "given to parts" }
 }
 
-table!(SuggestionRow:
-    suggestion_id account_id currency invoices with_payments amount state payable reason
-    resolved_at;
+table!(SuggestionRow;
     row => "suggestion": row.suggestion_id, "customer": row.account_id,
     "invoices": row.invoices.join(" + "), "with": row.with_payments.join(" + "),
     "amount": row.amount, "currency": row.currency,
@@ -289,6 +496,6 @@ row => "payment": row.payment_id, "received": row.received_on, "account": row.ac
 "currency": row.currency, "amount": row.amount, "unallocated": row.unallocated,
 "state": row.state,
 "reason": match &row.looks_like {
-    Some(earlier) => format!("{} of {earlier}", cell(row.reason.as_ref())),
-    None => cell(row.reason.as_ref()),
+    Some(earlier) => format!("{} of {earlier}", row.reason.cell()),
+    None => row.reason.cell(),
 });

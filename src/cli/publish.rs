@@ -10,7 +10,7 @@ use clap::Args;
 use sqlx::PgPool;
 
 use super::cluster;
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, Result};
 use super::lines::{Lines, parse};
 use super::output::{Printer, write};
 use crate::config::{Config, Needs, Topics};
@@ -56,7 +56,7 @@ pub(super) async fn run(
     config: &Config,
     pool: Option<&PgPool>,
     printer: Printer,
-) -> Result<Exit, CliError> {
+) -> Result<Exit> {
     if args.check {
         return super::publish_check::run(&args.files, &config.topics(), printer);
     }
@@ -101,7 +101,7 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    async fn file(&mut self, path: &Path) -> Result<(), CliError> {
+    async fn file(&mut self, path: &Path) -> Result<()> {
         let mut lines = Lines::open(path)?;
         while let Some((place, line)) = lines.next()? {
             let record = parse(&line, &self.topics).map_err(|error| {
@@ -126,7 +126,7 @@ impl Sending<'_> {
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), CliError> {
+    async fn flush(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         let topics: Vec<String> = batch.iter().map(|record| record.topic.clone()).collect();
         let answers = self.producer.send_all(batch).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::error::{CliError, Exit};
+use super::error::{Exit, Result};
 use super::lines::{Lines, parse};
 use super::output::{Printer, write};
 use super::table::table;
@@ -15,8 +15,9 @@ use crate::config::Topics;
 use crate::domain::effect::Ending;
 use crate::masked;
 use crate::operator::orders::outcome_of;
+use crate::pipeline::topic_kind;
 use crate::store::views::records::{self, RecordName, RecordRow};
-use crate::wire::{RawRecord, Topic, decode};
+use crate::wire::{RawRecord, decode};
 
 /// A line that a worker could not read.
 #[derive(Debug, Clone, Serialize)]
@@ -26,7 +27,7 @@ struct Fault {
     detail: String,
 }
 
-pub(super) fn run(files: &[PathBuf], topics: &Topics, printer: Printer) -> Result<Exit, CliError> {
+pub(super) fn run(files: &[PathBuf], topics: &Topics, printer: Printer) -> Result<Exit> {
     let mut faults = Vec::new();
     let mut lines = 0_usize;
     for file in files {
@@ -50,13 +51,7 @@ fn fault_of(line: &str, topics: &Topics) -> Option<(String, String)> {
         Ok(record) => record,
         Err(error) => return Some(("not_a_record".to_owned(), error.to_string())),
     };
-    let topic = if record.topic == topics.commands {
-        Topic::Commands
-    } else if record.topic == topics.bank_payments {
-        Topic::BankPayments
-    } else if record.topic == topics.usage {
-        Topic::Usage
-    } else {
+    let Some(topic) = topic_kind(topics, &record.topic) else {
         let problem = format!("no worker reads topic {}", record.topic);
         return Some(("topic_unknown".to_owned(), problem));
     };
@@ -93,7 +88,7 @@ pub(super) async fn outcomes(
     pool: &PgPool,
     patience: Duration,
     printer: Printer,
-) -> Result<Exit, CliError> {
+) -> Result<Exit> {
     let mut rows = Vec::with_capacity(sent.len());
     let mut patience = patience;
     for (topic, partition, offset) in sent {
@@ -128,11 +123,7 @@ pub(super) async fn outcomes(
 }
 
 /// Of a dead letter: the sender's own name for it, and what is wrong with it.
-async fn ended(
-    place: String,
-    row: Option<RecordRow>,
-    pool: &PgPool,
-) -> Result<OutcomeRow, CliError> {
+async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<OutcomeRow> {
     let Some(row) = row else {
         let outcome = UNREAD.to_owned();
         return Ok(OutcomeRow { place, record: None, outcome, code: None, detail: None });

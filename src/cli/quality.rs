@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::error::CliError;
-use super::{Exit, output};
+use super::error::{CliError, Exit, Result};
+use super::output;
 use crate::domain::money::Currency;
 use crate::generate::hostile;
 use crate::generate::quality::{failures, measure, table};
@@ -21,7 +21,7 @@ pub(super) struct QualityArgs {
 /// One payment of so many is of a hostile world, beside the others.
 const HOSTILE_SHARE: u32 = 10;
 
-pub(super) fn run(args: &QualityArgs) -> Result<Exit, CliError> {
+pub(super) fn run(args: &QualityArgs) -> Result<Exit> {
     let currency = |code| {
         Currency::parse(code).map_err(|_| CliError::Failed(format!("{code} is no currency")))
     };

@@ -1,17 +1,15 @@
 //! `reconcile`: what differs, with the rows that explain it; exit 3 when anything does.
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
-use sqlx::PgPool;
 
-use super::args::{Since, since};
-use super::error::{CliError, Exit};
-use super::output::{Output, Printer, write};
+use super::Place;
+use super::args::{Since, not_after_now, since};
+use super::error::{Exit, Result};
+use super::output::{Output, write};
 use super::statements::{is_known, unknown_statement};
 use super::table::table;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::store::reconcile::{self, Drift, Entry};
 use crate::store::statements;
 
@@ -28,12 +26,8 @@ pub(super) struct ReconcileArgs {
     bank_account: Option<String>,
 }
 
-pub(super) async fn run(
-    args: &ReconcileArgs,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(args: &ReconcileArgs, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     if let (Some(statement), Some(bank_account)) = (&args.statement, &args.bank_account) {
         let zone = &config.jobs.time_zone;
         let entries = reconcile::entries(pool, bank_account, statement, zone).await?;
@@ -48,12 +42,8 @@ pub(super) async fn run(
         }
         return Ok(Exit::Ok);
     }
-    let as_of: DateTime<Utc> =
-        args.as_of.map_or_else(|| Clock::System.now(), |as_of| as_of.instant(Clock::System));
-    if as_of > Clock::System.now() {
-        let why = "--as-of is after now: nothing is known of it yet";
-        return Err(CliError::Usage(why.to_owned()));
-    }
+    let as_of = args.as_of.map(|as_of| as_of.instant(Clock::System));
+    let as_of = not_after_now(as_of.unwrap_or_else(|| Clock::System.now()))?;
     let reconcile::Drifts { mut drifts, cut_off } =
         reconcile::find(pool, as_of, &config.jobs.time_zone).await?;
     drifts.extend(statements::of_the_future(pool, as_of).await?);

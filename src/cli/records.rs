@@ -2,16 +2,15 @@
 
 use chrono::Duration;
 use clap::{Args, Subcommand};
-use sqlx::PgPool;
 
+use super::Place;
 use super::args::{self, PageArgs, Since, since};
 use super::empty::Filters;
-use super::error::CliError;
-use super::output::{Printer, Text};
+use super::error::{CliError, Exit, Result};
+use super::output::Text;
 use super::table::table;
-use super::words::{needs_words, sentence};
+use super::words::{code_words, needs_words};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::store::views::Page;
 use crate::store::views::records::{
     self, RecordCursor, RecordFilter, RecordName, RecordRow, RecordView, RepeatRow,
@@ -54,14 +53,10 @@ pub(super) struct ListArgs {
     page: PageArgs,
 }
 
-pub(super) async fn run(
-    command: &RecordsCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(command: &RecordsCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, printer, .. } = place;
     match command {
-        RecordsCommand::List(args) => list(args, pool, config, printer).await,
+        RecordsCommand::List(args) => list(args, place).await?,
         RecordsCommand::Show { record } => {
             let mut found = records::find(pool, &RecordName::parse(record)).await?;
             if found.len() > 1 {
@@ -72,17 +67,14 @@ pub(super) async fn run(
             }
             let row = found.pop().ok_or_else(|| CliError::not_found("record", record))?;
             let view = records::show(pool, row).await?;
-            printer.one(&view, |text| human(&view, text))
+            printer.one(&view, |text| human(&view, text))?;
         }
     }
+    Ok(Exit::Ok)
 }
 
-async fn list(
-    args: &ListArgs,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+async fn list(args: &ListArgs, place: Place<'_>) -> Result<()> {
+    let Place { pool, config, printer } = place;
     // A day bounds what is read; who wants more says so.
     let since = args.since.unwrap_or(Since::Ago(Duration::days(1)));
     let filter = RecordFilter {
@@ -114,13 +106,9 @@ async fn list(
 fn human(view: &RecordView, text: &mut Text) {
     let row = &view.row;
     text.heading(&format!("Record {}/{}: {}", row.source, row.message_id, row.outcome));
-    let code = row.code.as_ref().map(|code| match sentence(code) {
-        Some(sentence) => format!("{code}: {sentence}"),
-        None => code.clone(),
-    });
     text.fields(&[
         ("type", Some(row.message_type.clone())),
-        ("code", code),
+        ("code", row.code.as_deref().map(code_words)),
         ("about", row.subject.clone()),
         ("place", Some(format!("{}:{}:{}", row.topic, row.partition, row.offset))),
         ("processed", Some(row.processed_at.to_string())),
@@ -152,7 +140,6 @@ table!(RecordRow:
     row => "processed": row.processed_at, "source": row.source, "id": row.message_id,
     "type": row.message_type, "outcome": row.outcome, "code": row.code, "about": row.subject);
 
-table!(RepeatRow:
-    topic partition offset outcome code seen_at;
+table!(RepeatRow;
     row => "seen": row.seen_at, "topic": row.topic, "partition": row.partition,
     "offset": row.offset, "outcome": row.outcome, "code": row.code);

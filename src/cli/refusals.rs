@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 
-use super::error::CliError;
+use super::error::Result;
 use super::words::words;
 use crate::domain::rejection::Rejection;
 use crate::store::views::standing::About;
@@ -12,23 +12,10 @@ use crate::store::views::{Privacy, invoices, payments};
 const NAMED_MAX: usize = 10;
 
 /// Sentences for a person whose command was refused with this code.
-pub(super) async fn helps(
-    pool: &PgPool,
-    code: Option<&str>,
-    about: &About,
-) -> Result<Vec<String>, CliError> {
-    let mut told = Vec::new();
-    match code.and_then(Rejection::from_code) {
-        Some(Rejection::AccountMismatch) => {
-            told.extend(payments_of(pool, about).await?);
-            told.extend(invoices_of(pool, about).await?);
-            told.push(
-                "What was given to the wrong customer is moved by `topup payments split PAYMENT \
-                 --part CUSTOMER=AMOUNT`. While it lies on an invoice, take it off first: `topup \
-                 payments deallocate PAYMENT --invoice INVOICE`."
-                    .to_owned(),
-            );
-        }
+pub(super) async fn helps(pool: &PgPool, code: Option<&str>, about: &About) -> Result<Vec<String>> {
+    let code = code.and_then(Rejection::from_code);
+    let (payments, invoices) = match code {
+        Some(Rejection::AccountMismatch | Rejection::CurrencyMismatch) => (true, true),
         Some(
             Rejection::InvoiceExists
             | Rejection::InvoiceAlreadyProvisioned
@@ -37,7 +24,7 @@ pub(super) async fn helps(
             | Rejection::InvoiceNotSent
             | Rejection::InvoiceHasAllocations
             | Rejection::AmountExceedsDue,
-        ) => told.extend(invoices_of(pool, about).await?),
+        ) => (false, true),
         Some(
             Rejection::PaymentExists
             | Rejection::PaymentRemoved
@@ -45,11 +32,7 @@ pub(super) async fn helps(
             | Rejection::PaymentSplit
             | Rejection::NothingUnallocated
             | Rejection::AmountExceedsUnallocated,
-        ) => told.extend(payments_of(pool, about).await?),
-        Some(Rejection::CurrencyMismatch) => {
-            told.extend(payments_of(pool, about).await?);
-            told.extend(invoices_of(pool, about).await?);
-        }
+        ) => (true, false),
         Some(
             Rejection::AccountClosed
             | Rejection::AccountNotClosed
@@ -74,12 +57,27 @@ pub(super) async fn helps(
             | Rejection::CommandNotWaiting
             | Rejection::Cancelled,
         )
-        | None => {}
+        | None => (false, false),
+    };
+    let mut told = Vec::new();
+    if payments {
+        told.extend(payments_of(pool, about).await?);
+    }
+    if invoices {
+        told.extend(invoices_of(pool, about).await?);
+    }
+    if code == Some(Rejection::AccountMismatch) {
+        told.push(
+            "What was given to the wrong customer is moved by `topup payments split PAYMENT \
+             --part CUSTOMER=AMOUNT`. While it lies on an invoice, take it off first: `topup \
+             payments deallocate PAYMENT --invoice INVOICE`."
+                .to_owned(),
+        );
     }
     Ok(told)
 }
 
-async fn invoices_of(pool: &PgPool, about: &About) -> Result<Vec<String>, CliError> {
+async fn invoices_of(pool: &PgPool, about: &About) -> Result<Vec<String>> {
     let mut told = Vec::new();
     for id in about.invoices.iter().take(NAMED_MAX) {
         let Some(view) = invoices::show(pool, id).await? else { continue };
@@ -96,7 +94,7 @@ async fn invoices_of(pool: &PgPool, about: &About) -> Result<Vec<String>, CliErr
     Ok(told)
 }
 
-async fn payments_of(pool: &PgPool, about: &About) -> Result<Vec<String>, CliError> {
+async fn payments_of(pool: &PgPool, about: &About) -> Result<Vec<String>> {
     let mut told = Vec::new();
     for id in about.payments.iter().take(NAMED_MAX) {
         let Some(view) = payments::show(pool, id, Privacy::Masked).await? else { continue };

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use sqlx::PgPool;
 
-use super::as_of::{AsOf, as_of};
-use super::error::{CliError, Exit};
-use super::output::Printer;
+use super::Place;
+use super::args::{AsOf, as_of};
+use super::error::{Exit, Result};
 use super::stream::Stream;
 use super::table::table;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::money::Currency;
 use crate::store::views::time::At;
 use crate::store::views::unallocated::{self, Unallocated, UnallocatedRow};
@@ -66,12 +64,8 @@ struct Total {
     equal: bool,
 }
 
-pub(super) async fn run(
-    command: &ReportCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &ReportCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let ReportCommand::Unallocated(args) = command;
     let zone = &config.jobs.time_zone;
     let as_of = match args.as_of {

@@ -17,44 +17,28 @@ pub(super) fn spread(json: &str) -> String {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     let mut depth = 0_usize;
     let mut opened = false;
-    walk(json, |c, in_string| {
-        if in_string {
-            if opened {
+    walk(json, |c, in_string| match c {
+        '}' | ']' if !in_string => {
+            depth = depth.saturating_sub(1);
+            if !std::mem::take(&mut opened) {
                 line(&mut out, depth);
             }
-            opened = false;
             out.push(c);
-            return;
         }
-        match c {
-            '{' | '[' => {
-                if opened {
-                    line(&mut out, depth);
-                }
-                out.push(c);
+        ',' if !in_string => {
+            out.push(c);
+            opened = true;
+        }
+        ':' if !in_string => out.push_str(": "),
+        c if !in_string && c.is_ascii_whitespace() => {}
+        c => {
+            if std::mem::take(&mut opened) {
+                line(&mut out, depth);
+            }
+            out.push(c);
+            if !in_string && matches!(c, '{' | '[') {
                 depth = depth.saturating_add(1);
                 opened = true;
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                if !opened {
-                    line(&mut out, depth);
-                }
-                opened = false;
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                opened = true;
-            }
-            ':' => out.push_str(": "),
-            c if c.is_ascii_whitespace() => {}
-            c => {
-                if opened {
-                    line(&mut out, depth);
-                }
-                opened = false;
-                out.push(c);
             }
         }
     });

@@ -1,19 +1,16 @@
 //! `returns list|take|end`. What a person says of a parked return is the ordinary command.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::args::PageArgs;
-use super::error::{CliError, Exit};
-use super::near;
+use super::error::{Exit, Result};
 use super::table::table;
-use super::verbs::{self, Ask, Place};
+use super::verbs::{Ask, ask, id_and_amount, part};
+use super::{Place, near};
 use crate::operator::orders::Fields;
 use crate::store::views::Page;
-use crate::store::views::near::Kind;
 use crate::store::views::returns::{self, ParkedReturn};
 use crate::store::views::standing::About;
-use crate::store::views::{Privacy, payments};
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum ReturnsCommand {
@@ -58,7 +55,7 @@ pub(super) struct WhichArgs {
     pub ask: Ask,
 }
 
-pub(super) async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit> {
     match command {
         ReturnsCommand::List { page } => {
             let Place { pool, printer, .. } = place;
@@ -69,40 +66,22 @@ pub(super) async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Ex
         ReturnsCommand::Take(args) => {
             let (mut about, mut taken) = (About::default(), Vec::new());
             for text in &args.payments {
-                let (id, amount) = match text.split_once('=') {
-                    Some((id, amount)) => (id, Some(amount)),
-                    None => (text.as_str(), None),
-                };
+                let (id, amount) = id_and_amount(text);
                 let id = known(id, place, &mut about).await?;
-                taken.push(match amount {
-                    Some(amount) => json!({ "payment_id": id, "amount": amount }),
-                    None => json!({ "payment_id": id }),
-                });
+                taken.push(part("payment_id", &id, amount));
             }
-            let fields = fields(&args.which, "take")
-                .with("payments", Value::from(taken))
-                .maybe("fee", args.fee.as_deref());
-            say(place, &args.which, fields, about).await
+            let fields = Fields::default().with("action", "take").with("payments", taken);
+            say(place, &args.which, fields.maybe("fee", args.fee.as_deref()).about(&about)).await
         }
         ReturnsCommand::End(which) => {
-            say(place, which, fields(which, "end"), About::default()).await
+            say(place, which, Fields::default().with("action", "end")).await
         }
     }
 }
 
-fn fields(which: &WhichArgs, action: &str) -> Fields {
-    Fields::default()
-        .with("account_id", which.account.as_str())
-        .with("bank_account", which.bank_account.as_str())
-        .with("bank_key", which.bank_key.as_str())
-        .with("action", action)
-}
-
 /// A payment by its id, to be looked at before and after with its parts and whose they are.
-async fn known(id: &str, place: Place<'_>, about: &mut About) -> Result<String, CliError> {
-    let Some(view) = payments::show(place.pool, id, Privacy::Masked).await? else {
-        return Err(near::unknown(place.pool, Kind::Payment, id).await);
-    };
+async fn known(id: &str, place: Place<'_>, about: &mut About) -> Result<String> {
+    let view = near::payment(place.pool, id).await?;
     let parts = || view.parts.iter();
     let payments = parts().map(|part| part.part_id.clone()).chain([view.row.payment_id.clone()]);
     let accounts = parts().map(|part| part.account_id.clone()).chain(view.row.account_id.clone());
@@ -111,14 +90,14 @@ async fn known(id: &str, place: Place<'_>, about: &mut About) -> Result<String, 
     Ok(view.row.payment_id)
 }
 
-async fn say(
-    place: Place<'_>,
-    which: &WhichArgs,
-    fields: Fields,
-    mut about: About,
-) -> Result<Exit, CliError> {
-    about.returns.push((which.bank_account.clone(), which.bank_key.clone()));
-    verbs::ask_about(place, &which.ask, "topup.return.resolve.v1", fields, about).await
+async fn say(place: Place<'_>, which: &WhichArgs, fields: Fields) -> Result<Exit> {
+    let returns = vec![(which.bank_account.clone(), which.bank_key.clone())];
+    let fields = fields
+        .with("account_id", which.account.as_str())
+        .with("bank_account", which.bank_account.as_str())
+        .with("bank_key", which.bank_key.as_str())
+        .about(&About { returns, ..About::default() });
+    ask(place, &which.ask, "topup.return.resolve.v1", fields).await
 }
 
 table!(ParkedReturn:

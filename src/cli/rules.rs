@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
+use super::Place;
 use super::args::{Doing, Operator, Reason};
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, Result};
 use super::output::Printer;
 use super::table::table;
 use super::verbs::NOT_YET;
@@ -66,13 +67,6 @@ pub(super) struct ActivateArgs {
     pub doing: Doing,
 }
 
-impl RulesCommand {
-    /// A file is checked by itself.
-    pub(super) fn needs_database(&self) -> bool {
-        !matches!(self, Self::Check { .. })
-    }
-}
-
 /// One value of a rule set.
 #[derive(Debug, Clone, Serialize)]
 struct PolicyRow {
@@ -92,7 +86,7 @@ struct ChangedRow {
 }
 
 /// `check`, which needs no database.
-pub(super) fn check(file: &Path, printer: Printer) -> Result<(), CliError> {
+pub(super) fn check(file: &Path, printer: Printer) -> Result<()> {
     let read = read(file)?;
     printer.rows(&rows(&read.rules))?;
     let own = read.rules.overrides().len();
@@ -100,12 +94,8 @@ pub(super) fn check(file: &Path, printer: Printer) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) async fn run(
-    command: &RulesCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &RulesCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     match command {
         RulesCommand::List { limit, after } => {
             printer.list(&rule_sets::list(pool, *after, printer.wanted(*limit)).await?)?;
@@ -116,13 +106,13 @@ pub(super) async fn run(
             eprintln!("This is rule set {}.", rules.version());
         }
         RulesCommand::Check { file } => check(file, printer)?,
-        RulesCommand::Activate(args) => activate(args, pool, config, printer).await?,
+        RulesCommand::Activate(args) => activate(args, place).await?,
     }
     Ok(Exit::Ok)
 }
 
 /// Reads a rule file.
-pub(super) fn read(path: &Path) -> Result<RuleFile, CliError> {
+pub(super) fn read(path: &Path) -> Result<RuleFile> {
     rules::read(path).map_err(|error| CliError::Usage(error.to_string()))
 }
 
@@ -131,7 +121,7 @@ pub(super) async fn stored(
     pool: &PgPool,
     config: &Config,
     version: Option<i32>,
-) -> Result<RuleSet, CliError> {
+) -> Result<RuleSet> {
     let mut connection = pool.acquire().await?;
     let configured = config.policy();
     let Some(version) = version else {
@@ -142,12 +132,8 @@ pub(super) async fn stored(
 }
 
 /// What an activation does, or would do.
-async fn activate(
-    args: &ActivateArgs,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+async fn activate(args: &ActivateArgs, place: Place<'_>) -> Result<()> {
+    let Place { pool, config, printer } = place;
     let before = stored(pool, config, None).await?;
     let version = args.version.unwrap_or_default();
     let (request, after) = match &args.file {

@@ -3,14 +3,14 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
-use sqlx::PgPool;
 
+use super::Place;
 use super::args::{self, Since, since};
 use super::empty::Filters;
-use super::error::CliError;
+use super::error::{CliError, Result};
 use super::table::table;
 use crate::clock::Clock;
-use crate::config::{Config, Topics};
+use crate::config::Topics;
 use crate::store::dead_letters::Selection;
 use crate::store::views::dead_letters;
 
@@ -64,12 +64,8 @@ pub(super) struct Done {
 
 impl Done {
     /// No letter is meant: why not.
-    pub(super) async fn nothing(
-        selection: &Selection,
-        pool: &PgPool,
-        config: &Config,
-    ) -> Result<Self, CliError> {
-        let note = Some(nothing_selected(selection, pool, config).await?);
+    pub(super) async fn nothing(selection: &Selection, place: Place<'_>) -> Result<Self> {
+        let note = Some(nothing_selected(selection, place).await?);
         Ok(Self { rows: Vec::new(), note, whole: true })
     }
 }
@@ -92,7 +88,7 @@ impl SelectionOptions {
     }
 
     /// For what cannot be taken back: `--all` alone is no selection.
-    pub(super) fn narrowed(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
+    pub(super) fn narrowed(&self, clock: Clock, topics: &Topics) -> Result<Selection> {
         if self.filtered() {
             return self.checked(clock, topics);
         }
@@ -105,7 +101,7 @@ impl SelectionOptions {
         !self.filtered() && !self.all && self.limit.is_none()
     }
 
-    pub(super) fn checked(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
+    pub(super) fn checked(&self, clock: Clock, topics: &Topics) -> Result<Selection> {
         if self.filtered() == self.all {
             let problem = "empty_selection: say which dead letters: --id, --code, --topic, --key, \
                            --text, --since, --until, or --all and none of these";
@@ -125,27 +121,19 @@ impl SelectionOptions {
 }
 
 /// What the filters may have been meant to be: of the open letters.
-pub(super) async fn with_known(
-    given: Filters,
-    pool: &PgPool,
-    config: &Config,
-) -> Result<Filters, CliError> {
+pub(super) async fn with_known(given: Filters, place: Place<'_>) -> Result<Filters> {
     if given.is_empty() {
         return Ok(given);
     }
-    let groups = dead_letters::groups(pool).await?;
+    let groups = dead_letters::groups(place.pool).await?;
     let codes: Vec<String> = groups.iter().map(|group| group.code.clone()).collect();
-    let topics = args::topics_read(config.topics());
-    let keys = dead_letters::open_keys(pool).await?;
+    let topics = args::topics_read(place.config.topics());
+    let keys = dead_letters::open_keys(place.pool).await?;
     Ok(given.known("--code", &codes).known("--topic", &topics).known("--key", &keys))
 }
 
 /// Why a selection means nothing: no open letter fits, or those that are named are closed.
-async fn nothing_selected(
-    selection: &Selection,
-    pool: &PgPool,
-    config: &Config,
-) -> Result<String, CliError> {
+async fn nothing_selected(selection: &Selection, place: Place<'_>) -> Result<String> {
     let ids = selection.ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let given = Filters::default()
         .with("--id", Some(ids).filter(|ids| !ids.is_empty()))
@@ -158,9 +146,9 @@ async fn nothing_selected(
     if given.is_empty() {
         return Ok("No dead letter is open: nothing is done.".to_owned());
     }
-    let mut sentence = with_known(given, pool, config).await?.sentence("open dead letter");
+    let mut sentence = with_known(given, place).await?.sentence("open dead letter");
     for id in &selection.ids {
-        let state = match dead_letters::show(pool, *id).await? {
+        let state = match dead_letters::show(place.pool, *id).await? {
             Some(view) => format!("is {}", view.row.status),
             None => "does not exist".to_owned(),
         };

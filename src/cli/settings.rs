@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::error::CliError;
+use super::error::Result;
 use super::output::{Printer, write};
 use super::table::table;
 use crate::config::{Loaded, Shown};
@@ -19,11 +19,7 @@ pub(super) enum ConfigCommand {
     Show,
 }
 
-pub(super) fn run(
-    command: ConfigCommand,
-    loaded: &Loaded,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<()> {
     match command {
         ConfigCommand::Check => write("The settings can be used.\n"),
         ConfigCommand::Show => printer.rows(&loaded.shown),

@@ -4,19 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use sqlx::PgPool;
 
 use super::args::{Since, since};
-use super::error::CliError;
-use super::output::Printer;
-use super::rules;
+use super::error::{CliError, Exit, Result};
 use super::stream::Stream;
 use super::table::table;
+use super::{Place, rules};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::money::Money;
-use crate::operator::simulate::{Difference, Period, Totals, Verdict, simulate};
+use crate::operator::simulate::{Difference, Totals, Verdict, simulate};
+use crate::store::load::Period;
 use crate::store::views::Privacy;
 
 #[derive(Debug, Clone, Args)]
@@ -82,12 +80,8 @@ struct ChangeRow {
     currency: String,
 }
 
-pub(super) async fn run(
-    args: &SimulateArgs,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(args: &SimulateArgs, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let since = args.since.instant(Clock::System);
     let until = args.until.map_or_else(|| Clock::System.now(), |at| at.instant(Clock::System));
     if since >= until {
@@ -104,7 +98,8 @@ pub(super) async fn run(
         stream.rows(&rows)
     });
     let totals = totals.await?;
-    stream.end::<DifferenceRow, _>(&totals_row(&totals), &sentences(&totals))
+    stream.end::<DifferenceRow, _>(&totals_row(&totals), &sentences(&totals))?;
+    Ok(Exit::Ok)
 }
 
 fn row(difference: &Difference, privacy: Privacy) -> DifferenceRow {

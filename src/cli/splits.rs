@@ -3,19 +3,17 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args;
-use super::error::{CliError, Exit};
-use super::near;
+use super::error::{CliError, Exit, Result};
 use super::output::Text;
 use super::table::table;
-use super::verbs::{Ask, NewCustomer, Place, ask, ask_about};
+use super::verbs::{Ask, NewCustomer, ask, id_and_amount, part};
+use super::{Place, args, near};
 use crate::domain::money::Currency;
 use crate::domain::payment::PaymentState;
 use crate::operator::orders::Fields;
-use crate::store::views::near::Kind;
-use crate::store::views::payments::{self, PartRow, PaymentView};
+use crate::store::views::payments::{self, PartRow};
 use crate::store::views::standing::About;
-use crate::store::views::{Privacy, invoices, written};
+use crate::store::views::{Privacy, written};
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct SplitArgs {
@@ -61,16 +59,14 @@ fn share(text: &str) -> Result<Share, String> {
     let mut words = text.split('/');
     let first = words.next().and_then(|word| word.split_once('='));
     let (account, amount) = first.ok_or(expected)?;
-    let invoices = words.map(|word| match word.split_once('=') {
-        Some((invoice, amount)) => (invoice.to_owned(), Some(amount.to_owned())),
-        None => (word.to_owned(), None),
-    });
-    let invoices = invoices.collect();
-    Ok(Share { account: account.to_owned(), amount: amount.to_owned(), invoices })
+    let invoices = words.map(id_and_amount);
+    let invoices = invoices.map(|(invoice, of)| (invoice.to_owned(), of.map(str::to_owned)));
+    let (account, amount) = (account.to_owned(), amount.to_owned());
+    Ok(Share { account, amount, invoices: invoices.collect() })
 }
 
-pub(super) async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
-    let view = known(&args.payment_id, place).await?;
+pub(super) async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit> {
+    let view = near::payment(place.pool, &args.payment_id).await?;
     let parts = shares(args, &view.row.currency, place).await?;
     for share in &parts {
         args.new.check(place, &share.account).await?;
@@ -79,27 +75,17 @@ pub(super) async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, Cl
     let fields = Fields::default()
         .with("payment_id", view.row.payment_id)
         .maybe("account_id", view.row.account_id.or(first))
-        .with("parts", parts.iter().map(part).collect::<Vec<Value>>());
+        .with("parts", parts.iter().map(given).collect::<Vec<Value>>());
     ask(place, &args.ask, "topup.payment.split.v1", fields).await
 }
 
 /// The parts that are named, and those that the invoices make: one for each customer.
-async fn shares(
-    args: &SplitArgs,
-    currency: &str,
-    place: Place<'_>,
-) -> Result<Vec<Share>, CliError> {
+async fn shares(args: &SplitArgs, currency: &str, place: Place<'_>) -> Result<Vec<Share>> {
     let mut parts = args.parts.clone();
     let mut sums: Vec<(String, i64, Pays)> = Vec::new();
     for text in &args.invoices {
-        let (id, given) = match text.split_once('=') {
-            Some((id, amount)) => (id, Some(amount)),
-            None => (text.as_str(), None),
-        };
-        let Some(invoice) = invoices::show(place.pool, id).await? else {
-            return Err(near::unknown(place.pool, Kind::Invoice, id).await);
-        };
-        let row = invoice.row;
+        let (id, given) = id_and_amount(text);
+        let row = near::invoice(place.pool, id).await?.row;
         let amount = given.unwrap_or(&row.amount_due).to_owned();
         let micros = args::amount(&amount).map_err(|why| {
             CliError::Usage(format!("--invoice {id}: the amount {amount}: {why}"))
@@ -122,41 +108,30 @@ async fn shares(
     Ok(parts)
 }
 
-pub(super) async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
-    let view = known(&args.payment_id, place).await?;
+pub(super) async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit> {
+    let view = near::payment(place.pool, &args.payment_id).await?;
     let live = view.parts.iter().find(|part| part.undone_at.is_none());
     // Of a payment without a customer and without parts nobody can say whose the act is.
     let owner = live.map(|part| part.account_id.clone());
     let owner = view.row.account_id.or(owner).unwrap_or_else(|| "nobody".to_owned());
-    let fields =
+    let mut fields =
         Fields::default().with("payment_id", view.row.payment_id).with("account_id", owner);
     // What the parts gave to others goes back too.
-    let mut also = About::default();
     for part in view.parts.iter().filter(|part| part.undone_at.is_none()) {
         let shown = payments::show(place.pool, &part.part_id, Privacy::Masked).await?;
         let paid = shown.iter().flat_map(|shown| &shown.allocations);
-        also.add(&About {
+        fields = fields.about(&About {
             accounts: vec![part.account_id.clone()],
             payments: vec![part.part_id.clone()],
             invoices: paid.map(|paid| paid.invoice_id.clone()).collect(),
             ..About::default()
         });
     }
-    ask_about(place, &args.ask, "topup.payment.unsplit.v1", fields, also).await
+    ask(place, &args.ask, "topup.payment.unsplit.v1", fields).await
 }
 
-async fn known(id: &str, place: Place<'_>) -> Result<PaymentView, CliError> {
-    match payments::show(place.pool, id, Privacy::Masked).await? {
-        Some(view) => Ok(view),
-        None => Err(near::unknown(place.pool, Kind::Payment, id).await),
-    }
-}
-
-fn part(share: &Share) -> Value {
-    let pays = share.invoices.iter().map(|(invoice, amount)| match amount {
-        Some(amount) => json!({ "invoice_id": invoice, "amount": amount }),
-        None => json!({ "invoice_id": invoice }),
-    });
+fn given(share: &Share) -> Value {
+    let pays = share.invoices.iter().map(|(id, of)| part("invoice_id", id, of.as_deref()));
     json!({
         "account_id": share.account,
         "amount": share.amount,
@@ -171,10 +146,7 @@ pub(super) fn parts(rows: &[PartRow], payment_id: &str, text: &mut Text) {
         [own] if own.part_id == payment_id => {
             text.line(&format!("It is part {} of payment {}.", own.part, own.payment_id));
         }
-        _ => {
-            text.heading("Parts");
-            text.table(rows);
-        }
+        _ => text.section("Parts", rows),
     }
 }
 
@@ -213,9 +185,7 @@ fn since(row: &PartRow) -> String {
     format!(" {who} took that back at {at}{why}.{again}")
 }
 
-table!(PartRow:
-    part_id payment_id part account_id currency amount state reason split_at undone_at return_id
-    undone_reason;
+table!(PartRow;
     row => "part": row.part_id, "customer": row.account_id, "amount": row.amount,
     "currency": row.currency, "state": row.state, "split": row.split_at, "went back": row.undone_at,
     "reason": row.undone_reason.as_ref().or(row.reason.as_ref()));

@@ -1,18 +1,17 @@
 //! `statements list|reset`: what the bank's statements say, and taking one back.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
 use super::args::Acting;
-use super::error::{CliError, Exit};
-use super::near;
-use super::output::{Printer, write};
+use super::error::{CliError, Exit, Result};
+use super::output::write;
 use super::table::table;
 use super::verbs::NOT_YET;
+use super::{Place, database, near};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::store;
 use crate::store::views::statements::{self, StatementRow};
 
@@ -54,14 +53,9 @@ pub(super) enum StatementsCommand {
     },
 }
 
-pub(super) async fn run(
-    command: &StatementsCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
-    let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
-    let skew = chrono::Duration::try_seconds(skew).unwrap_or_default();
+pub(super) async fn run(command: &StatementsCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
+    let skew = database::skew(config);
     match command {
         StatementsCommand::List { bank_account, each } => {
             let rows = statements::latest(pool, skew, bank_account.as_deref(), *each).await?;
@@ -114,8 +108,8 @@ pub(super) async fn run(
 }
 
 /// The error for a bank account that no statement is of, with those that are near.
-pub(super) async fn unknown_bank_account(pool: &PgPool, named: &str) -> Result<CliError, CliError> {
-    let rows = statements::latest(pool, chrono::Duration::zero(), None, 1).await?;
+pub(super) async fn unknown_bank_account(pool: &PgPool, named: &str) -> Result<CliError> {
+    let rows = statements::latest(pool, TimeDelta::zero(), None, 1).await?;
     let mut all: Vec<String> = rows.into_iter().map(|row| row.bank_account).collect();
     all.dedup();
     Ok(near::unknown_of("statement of bank account", named, all))
@@ -126,8 +120,8 @@ pub(super) async fn unknown_statement(
     pool: &PgPool,
     bank_account: &str,
     statement: &str,
-) -> Result<CliError, CliError> {
-    let skew = chrono::Duration::zero();
+) -> Result<CliError> {
+    let skew = TimeDelta::zero();
     let rows = statements::latest(pool, skew, Some(bank_account), EACH_MAX).await?;
     if rows.is_empty() {
         return unknown_bank_account(pool, bank_account).await;
@@ -138,12 +132,8 @@ pub(super) async fn unknown_statement(
 }
 
 /// Whether a statement is there that is called so; `1@2026` is number 1 of that year.
-pub(super) async fn is_known(
-    pool: &PgPool,
-    bank_account: &str,
-    statement: &str,
-) -> Result<bool, CliError> {
-    let skew = chrono::Duration::zero();
+pub(super) async fn is_known(pool: &PgPool, bank_account: &str, statement: &str) -> Result<bool> {
+    let skew = TimeDelta::zero();
     let rows = statements::latest(pool, skew, Some(bank_account), EACH_MAX).await?;
     let called = |id: &str| {
         let rest = statement.strip_prefix(id);
@@ -154,8 +144,7 @@ pub(super) async fn is_known(
 
 fn not_one(rows: &[StatementRow], bank_account: &str, statement: &str) -> CliError {
     if rows.is_empty() {
-        let id = format!("{statement} of {bank_account}");
-        return CliError::NotFound { kind: "statement", id };
+        return CliError::not_found("statement", &format!("{statement} of {bank_account}"));
     }
     let which: Vec<String> =
         rows.iter().map(|row| format!("{} {}", row.currency, row.complete_through)).collect();

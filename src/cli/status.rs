@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use sqlx::PgPool;
 
-use super::cluster;
-use super::error::{CliError, Exit};
-use super::escape;
-use super::output::{self, Output, Printer, Text};
+use super::error::{CliError, Exit, Result};
+use super::output::{self, Output, Text};
 use super::table::table;
+use super::{Place, args, cluster, escape};
 use crate::config::KafkaConfig;
 use crate::domain::effect::{NeedKind, ReturnWaits};
 use crate::kafka::KafkaError;
@@ -32,14 +30,10 @@ pub(super) struct StatusArgs {
     watch: Option<u64>,
 }
 
-pub(super) async fn run(
-    args: &StatusArgs,
-    pool: &PgPool,
-    kafka: &KafkaConfig,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(args: &StatusArgs, place: Place<'_>) -> Result<Exit> {
+    let Place { printer, .. } = place;
     let Some(seconds) = args.watch else {
-        return show(pool, kafka, printer, "").await;
+        return show(place, "").await;
     };
     let on_screen = output::is_terminal() && !output::is_dumb();
     let clear = if on_screen && printer.output == Output::Table { CLEAR } else { "" };
@@ -50,7 +44,7 @@ pub(super) async fn run(
         let shown = tokio::select! {
             biased;
             _ = &mut stop => return Ok(Exit::Ok),
-            shown = show(pool, kafka, printer, clear) => shown,
+            shown = show(place, clear) => shown,
         };
         match shown {
             // The pool connects anew at the next look.
@@ -68,13 +62,9 @@ pub(super) async fn run(
     }
 }
 
-async fn show(
-    pool: &PgPool,
-    kafka: &KafkaConfig,
-    printer: Printer,
-    before: &str,
-) -> Result<Exit, CliError> {
-    let mut view = status::read(pool).await?;
+async fn show(place: Place<'_>, before: &str) -> Result<Exit> {
+    let (kafka, printer) = (&place.config.kafka, place.printer);
+    let mut view = status::read(place.pool).await?;
     if !kafka.brokers.is_empty()
         && let Err(error) = add_lag(&mut view.checkpoints, kafka).await
     {
@@ -100,8 +90,7 @@ pub(super) async fn add_lag(
     kafka: &KafkaConfig,
 ) -> Result<(), KafkaError> {
     let mut topics: Vec<String> = checkpoints.iter().map(|row| row.topic.clone()).collect();
-    let read = kafka.topics();
-    let read = [read.commands, read.bank_payments, read.usage];
+    let read = args::topics_read(kafka.topics());
     topics.extend(read.iter().cloned());
     topics.sort();
     topics.dedup();
@@ -197,25 +186,20 @@ fn ago(seconds: i64) -> String {
     }
 }
 
-table!(CheckpointRow:
-    consumer_group topic partition epoch next_offset incarnation state state_since reason owner
-    updated_at age_seconds lag;
+table!(CheckpointRow;
     row => "group": row.consumer_group, "topic": row.topic, "partition": row.partition,
     "state": row.state, "since": row.state_since, "offset": row.next_offset, "lag": row.lag,
     "age": row.age_seconds.map(ago).unwrap_or_default(), "epoch": row.epoch, "owner": row.owner);
 
-table!(BlockingSession:
-    pid application role state since waiting longest_seconds;
+table!(BlockingSession;
     row => "session": row.pid, "application": row.application, "role": row.role, "state": row.state,
     "since": row.since, "waiting": row.waiting, "longest": ago(row.longest_seconds));
 
-table!(HeldKey:
-    key_kind key code rows attempts since next_try;
+table!(HeldKey;
     row => "key": format!("{} {}", row.key_kind, row.key), "code": row.code, "rows": row.rows,
     "attempts": row.attempts, "since": row.since, "next try": row.next_try);
 
-table!(JobRow:
-    job paused_at paused_by pause_reason last;
+table!(JobRow;
     row => {
         let last = row.last.as_ref();
         let paused = row.paused_by.as_ref().map(|by| format!("paused by {by}"));
@@ -225,8 +209,7 @@ table!(JobRow:
     "findings": last.map(|run| run.findings),
     "summary": last.and_then(|run| run.summary.as_ref()));
 
-table!(WaitingGroup:
-    needs commands oldest next_deadline;
+table!(WaitingGroup;
     row => {
         let proof = row.needs == NeedKind::Proof.word();
         let needs = if proof { "proof (a watermark of the usage feed)" } else { &row.needs };
@@ -234,8 +217,7 @@ table!(WaitingGroup:
     "for": needs, "commands": row.commands, "oldest": row.oldest,
     "next deadline": row.next_deadline);
 
-table!(ParkedGroup:
-    reason currency payments unallocated oldest;
+table!(ParkedGroup;
     row => "reason": row.reason, "currency": row.currency, "payments": row.payments,
     "unallocated": row.unallocated, "oldest": row.oldest);
 
@@ -256,23 +238,19 @@ fn why(row: &ReturnsGroup) -> &str {
     }
 }
 
-table!(ReturnsGroup:
-    why currency returns amount oldest oldest_seconds;
+table!(ReturnsGroup;
     row => "why": why(row), "currency": row.currency, "returns": row.returns, "amount": row.amount,
     "oldest": format!("{}, {} ago", row.oldest, ago(row.oldest_seconds)));
 
-table!(AdvicesGroup:
-    state currency advices amount oldest;
+table!(AdvicesGroup;
     row => "state": row.state, "currency": row.currency, "advices": row.advices,
     "amount": row.amount, "oldest": row.oldest);
 
-table!(FailingGroup:
-    kind code items most_attempts since;
+table!(FailingGroup;
     row => "kind": row.kind, "why": row.code, "items": row.items, "attempts": row.most_attempts,
     "since": row.since);
 
-table!(BalanceTotal:
-    currency accounts total negative;
+table!(BalanceTotal;
     row => "currency": row.currency, "accounts": row.accounts, "total": row.total,
     "below zero": row.negative);
 

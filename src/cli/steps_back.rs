@@ -1,25 +1,9 @@
 //! What went back of payments: how the commands show it.
 
-use super::output::Text;
 use super::table::table;
 use crate::domain::allocation::Rule;
 use crate::store::views::invoices::AllocationRow;
 use crate::store::views::steps_back::{ReturnRow, ReversalRow, TombstoneRow};
-
-/// Nothing, not even the heading, where nothing went back.
-pub(super) fn reversals(rows: &[ReversalRow], text: &mut Text) {
-    if !rows.is_empty() {
-        text.heading("Reversals");
-        text.table(rows);
-    }
-}
-
-pub(super) fn returns(rows: &[ReturnRow], text: &mut Text) {
-    if !rows.is_empty() {
-        text.heading("Returns by the bank");
-        text.table(rows);
-    }
-}
 
 /// The one rule that passes a tombstone is told with it.
 pub(super) fn taken_off(apart: &TombstoneRow, live: &[AllocationRow]) -> String {
@@ -39,16 +23,12 @@ pub(super) fn taken_off(apart: &TombstoneRow, live: &[AllocationRow]) -> String 
     format!("A person took it off invoice {invoice} at {at}: {since}.")
 }
 
-table!(ReversalRow:
-    reversal_id kind payment_id invoice_id account_id currency amount clawed_back reason return_id
-    reversed_at;
+table!(ReversalRow;
     row => "at": row.reversed_at, "what": row.kind, "payment": row.payment_id,
     "invoice": row.invoice_id, "amount": row.amount, "currency": row.currency,
     "clawed back": row.clawed_back, "reason": row.reason);
 
-table!(ReturnRow:
-    return_id payment_id bank_account bank_key undoes currency amount fee unallocated unspent
-    clawed_back reason said returned_at;
+table!(ReturnRow;
     row => {
         let what = if row.undoes.is_some() { "undone" } else { "returned" };
     }

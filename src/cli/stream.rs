@@ -4,12 +4,11 @@
 use serde::Serialize;
 
 use super::args::PageArgs;
-use super::columns::{self, Fields};
-use super::error::CliError;
-use super::output::{Output, Printer, of_rows, tell_totals, write};
-use super::table::Tabular;
+use super::error::Result;
+use super::output::{Output, Printer, of_rows, tell, write};
+use super::table::Listable;
 use super::totals::Totals;
-use super::{csv, escape};
+use super::{columns, csv, escape};
 use crate::store::views::{Listed, Page};
 
 /// Rows that are read at once of a list without end.
@@ -18,11 +17,11 @@ const STREAMED: i64 = 1_000;
 impl Printer {
     /// A list, page by page: CSV and NDJSON have all of it unless somebody says how many rows; in
     /// memory is never more than a page. Whether nothing was found, from the start of the list on.
-    pub async fn pages<T: Tabular + Serialize>(
+    pub async fn pages<T: Listable>(
         &self,
         args: &PageArgs,
-        mut page_of: impl AsyncFnMut(Page) -> Result<Listed<T>, CliError>,
-    ) -> Result<bool, CliError> {
+        mut page_of: impl AsyncFnMut(Page) -> Result<Listed<T>>,
+    ) -> Result<bool> {
         let all = matches!(self.output, Output::Csv | Output::Ndjson) && args.limit.is_none();
         if !all {
             let listed = page_of(args.page()).await?;
@@ -45,9 +44,9 @@ impl Printer {
             }
         }
         if stream.is_empty() && self.output == Output::Csv {
-            write(&format!("{}{}", self.mark(), csv::document::<T>(&[])?))?;
+            self.csv::<T>(&[])?;
         }
-        tell_totals(&totals, true);
+        tell(&totals.lines(true));
         Ok(args.after.is_none() && stream.is_empty())
     }
 }
@@ -70,20 +69,19 @@ impl Stream {
     }
 
     /// Prints some rows.
-    pub(super) fn rows<T: Tabular + Serialize>(&mut self, rows: &[T]) -> Result<(), CliError> {
+    pub(super) fn rows<T: Listable>(&mut self, rows: &[T]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
         match self.printer.output {
             Output::Table | Output::Ndjson => self.printer.rows(rows)?,
             Output::Csv => {
-                let fields: Vec<Fields> =
-                    rows.iter().map(columns::fields).collect::<Result<_, _>>()?;
+                let fields = of_rows(rows)?;
                 if self.began {
                     write(&csv::body(&fields, &self.names)?)?;
                 } else {
                     self.names = columns::names(&fields);
-                    write(&format!("{}{}", self.printer.mark(), csv::document::<T>(&fields)?))?;
+                    self.printer.csv::<T>(&fields)?;
                 }
             }
             Output::Json => self.json(rows)?,
@@ -92,7 +90,7 @@ impl Stream {
         Ok(())
     }
 
-    fn json<T: Serialize>(&self, rows: &[T]) -> Result<(), CliError> {
+    fn json<T: Serialize>(&self, rows: &[T]) -> Result<()> {
         let mut out = String::new();
         for (index, row) in rows.iter().enumerate() {
             out.push_str(match (self.began, index) {
@@ -106,36 +104,32 @@ impl Stream {
 
     /// Prints the sums: in JSON beside the items, else as sentences; where a program reads lines,
     /// they go to standard error.
-    pub(super) fn end<T: Tabular + Serialize, S: Serialize>(
+    pub(super) fn end<T: Listable, S: Serialize>(
         &self,
         sums: &S,
         sentences: &[String],
-    ) -> Result<(), CliError> {
-        let text: String =
-            sentences.iter().map(|sentence| format!("{}\n", escape::text(sentence))).collect();
+    ) -> Result<()> {
+        if !self.began && self.printer.output != Output::Json {
+            self.printer.rows::<T>(&[])?;
+        }
         match self.printer.output {
             Output::Json => {
                 let open = if self.began { "" } else { "{\"items\": [" };
                 write(&format!("{open}\n], \"totals\": {}}}\n", line(sums)?))
             }
             Output::Table => {
-                if !self.began {
-                    self.printer.rows::<T>(&[])?;
-                }
-                write(&format!("\n{text}"))
+                let lines = sentences.iter().map(|line| format!("\n{}", escape::text(line)));
+                write(&format!("{}\n", lines.collect::<String>()))
             }
             Output::Csv | Output::Ndjson => {
-                if !self.began && self.printer.output == Output::Csv {
-                    self.printer.rows::<T>(&[])?;
-                }
-                eprint!("{text}");
+                tell(sentences);
                 Ok(())
             }
         }
     }
 }
 
-fn line<T: Serialize>(value: &T) -> Result<String, CliError> {
+fn line<T: Serialize>(value: &T) -> Result<String> {
     let text = serde_json::to_string(value)?;
     Ok(escape::json(&text))
 }

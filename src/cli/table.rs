@@ -1,27 +1,37 @@
 //! What is printed of a row: the fields of its JSON, and its columns for people.
 
+use serde::Serialize;
+
 use crate::store::views::time::{At, Day};
 
 /// A row of a table.
 pub trait Tabular {
     const HEADERS: &'static [&'static str];
+    fn cells(&self) -> Vec<String>;
+}
+
+/// A row of a list, which programs read too.
+pub trait Listable: Tabular + Serialize {
     /// The fields of its JSON, for the header of a CSV without rows.
     const FIELDS: &'static [&'static str];
     /// Whether the sums of its amounts over a list mean something.
     const SUMS: bool = true;
-    fn cells(&self) -> Vec<String>;
 }
 
 /// `table!(Row: fields of its JSON; row => "header": what stands below it, …)`. Before the
 /// headers a block may prepare what they show; `Row, no sums` for rows that are not to be added up.
+/// Without fields where the rows are only part of what is shown of one thing.
 macro_rules! table {
-    ($row:ty $(, no $sums:ident)?: $($field:ident)+; $it:ident =>
-        $({ $($before:tt)* })? $($header:literal: $cell:expr),+ $(,)?
-    ) => {
-        impl $crate::cli::table::Tabular for $row {
-            const HEADERS: &'static [&'static str] = &[$($header),+];
+    ($row:ty $(, no $sums:ident)?: $($field:ident)+; $($shown:tt)+) => {
+        impl $crate::cli::table::Listable for $row {
             const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
             $(const SUMS: bool = { stringify!($sums); false };)?
+        }
+        $crate::cli::table::table!($row; $($shown)+);
+    };
+    ($row:ty; $it:ident => $({ $($before:tt)* })? $($header:literal: $cell:expr),+ $(,)?) => {
+        impl $crate::cli::table::Tabular for $row {
+            const HEADERS: &'static [&'static str] = &[$($header),+];
 
             fn cells(&self) -> Vec<String> {
                 let $it = self;
@@ -60,8 +70,3 @@ macro_rules! shown {
     };
 }
 shown!(String, str, bool, i16, i32, i64, i128, u16, u32, u64, usize, At, Day);
-
-/// A cell for something that may be missing.
-pub(super) fn cell<T: ToString>(value: Option<&T>) -> String {
-    value.map_or_else(|| "-".to_owned(), ToString::to_string)
-}

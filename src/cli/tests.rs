@@ -204,7 +204,7 @@ fn only_names_the_parts_that_run() {
 fn a_replay_is_dry_and_selective_unless_told() {
     let topics = Topics::with_prefix("t");
     let read = |line: &str| match command(&format!("topup dead-letters {line} --operator me")) {
-        Command::DeadLetters(command) => command,
+        Command::Look(Look::DeadLetters(command)) => command,
         _ => panic!("not dead letters"),
     };
     let call = |line: &str| match read(line) {

@@ -3,11 +3,10 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::cluster;
-use super::error::CliError;
-use super::escape;
+use super::error::Result;
 use super::output::Printer;
 use super::table::table;
+use super::{cluster, escape};
 use crate::config::Config;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -43,24 +42,22 @@ struct Row {
 /// Partitions of a topic where nobody said how many.
 const PARTITIONS: i32 = 12;
 
-/// Makes what is missing, for `doctor --fix`.
-pub(super) async fn make_missing(config: &Config) -> Result<(), CliError> {
+/// Makes what is missing, as `doctor --fix` does too.
+pub(super) async fn make_missing(
+    config: &Config,
+    partitions: Option<i32>,
+    replication: Option<i32>,
+) -> Result<Vec<String>> {
     let names = config.topics().all().iter().map(ToString::to_string).collect();
-    cluster::create_topics(&config.kafka, names, PARTITIONS, None).await?;
-    Ok(())
+    let count = partitions.unwrap_or(PARTITIONS);
+    Ok(cluster::create_topics(&config.kafka, names, count, replication).await?)
 }
 
-pub(super) async fn run(
-    command: &TopicsCommand,
-    config: &Config,
-    printer: Printer,
-) -> Result<(), CliError> {
+pub(super) async fn run(command: &TopicsCommand, config: &Config, printer: Printer) -> Result<()> {
     let topics = config.topics();
     let mut created = Vec::new();
     if let TopicsCommand::Create(args) = command {
-        let names = topics.all().iter().map(ToString::to_string).collect();
-        let count = args.partitions.unwrap_or(PARTITIONS);
-        created = cluster::create_topics(&config.kafka, names, count, args.replication).await?;
+        created = make_missing(config, args.partitions, args.replication).await?;
     }
     let found = cluster::topics(&config.kafka).await?;
     let row = |name: &str| {

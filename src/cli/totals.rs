@@ -101,7 +101,8 @@ fn micros(text: &str) -> Option<i128> {
     whole.checked_mul(1_000_000)?.checked_add(decimals)?.checked_mul(sign)
 }
 
-fn shown(micros: i128, decimals: usize) -> String {
+/// The same back: with as many decimals as it has, at least so many.
+pub(super) fn shown(micros: i128, decimals: usize) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let all = format!("{:07}", micros.unsigned_abs());
     let (whole, rest) = all.split_at(all.len().saturating_sub(6));

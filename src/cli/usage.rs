@@ -2,15 +2,14 @@
 
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use sqlx::PgPool;
 
 use super::args::{self, Acting};
-use super::error::{CliError, Exit};
-use super::output::{Printer, write};
+use super::error::{CliError, Exit, Result};
+use super::output::write;
 use super::table::table;
 use super::verbs::NOT_YET;
+use super::{Place, database};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::store;
 use crate::store::views::watermarks::{self, WatermarkRow};
 
@@ -36,33 +35,26 @@ pub(super) enum UsageCommand {
     },
 }
 
-pub(super) async fn run(
-    command: &UsageCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &UsageCommand, place: Place<'_>) -> Result<Exit> {
+    let Place { pool, config, printer } = place;
     let now = Clock::System.now();
     match command {
         UsageCommand::Watermarks => {
-            let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
-            let skew = chrono::Duration::try_seconds(skew).unwrap_or_default();
-            let rows = watermarks::all(pool, now.checked_add_signed(skew).unwrap_or(now)).await?;
+            let latest = now.checked_add_signed(database::skew(config)).unwrap_or(now);
+            let rows = watermarks::all(pool, latest).await?;
             let future = rows.iter().any(|row| row.in_future);
             printer.whole(rows)?;
-            Ok(if future { Exit::Findings } else { Exit::Ok })
+            return Ok(if future { Exit::Findings } else { Exit::Ok });
         }
         UsageCommand::Reset { topic, partition, operator, reason } => {
             let who = operator.checked()?;
             let topic = &args::topic(topic, &config.topics());
+            let id = format!("{topic}:{partition}");
             let rows = watermarks::all(pool, now).await?;
             let found = rows.iter().find(|row| row.topic == *topic && row.partition == *partition);
-            let Some(row) = found else {
-                let id = format!("{topic}:{partition}");
-                return Err(CliError::NotFound { kind: "watermark", id });
-            };
+            let row = found.ok_or_else(|| CliError::not_found("watermark", &id))?;
             if operator.dry_run() {
-                let (id, through) = (format!("{topic}:{partition}"), row.complete_through);
+                let through = row.complete_through;
                 write(&format!(
                     "The watermark of {id}, {through}, would be taken back: nothing would be \
                      proven until the feed says it again.\n{NOT_YET}\n"
@@ -71,13 +63,12 @@ pub(super) async fn run(
             }
             let place = (topic.as_str(), *partition);
             if !store::usage::reset_watermark(pool, place, (&who, reason), now).await? {
-                let id = format!("{topic}:{partition}");
-                return Err(CliError::NotFound { kind: "watermark", id });
+                return Err(CliError::not_found("watermark", &id));
             }
             write("Taken back: nothing is proven until the feed says it again.\n")?;
-            Ok(Exit::Ok)
         }
     }
+    Ok(Exit::Ok)
 }
 
 table!(WatermarkRow:

@@ -5,26 +5,24 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::args::{self, Acting, Reason};
-use super::error::{CliError, Exit};
-use super::output::{Printer, Text};
+use super::error::{CliError, Exit, Result};
+use super::output::Text;
 use super::table::table;
 use super::words::{needs_words, sentence};
-use super::{cluster, near, refusals};
+use super::{Place, cluster, near, refusals};
 use crate::app;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::effect::{Ending, NeedKind};
 use crate::masked;
 use crate::operator::orders::{self, Fields, Order, Tried, Written, needs_reason, outcome_of};
 use crate::store::orders::Unread;
-use crate::store::views::Privacy;
-use crate::store::views::accounts;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName};
-use crate::store::views::standing::{self, About, Difference};
+use crate::store::views::standing::{self, Difference};
 use crate::store::views::watermarks;
 
 /// Below what a dry run says.
@@ -54,13 +52,13 @@ pub(super) struct Ask {
 
 impl Ask {
     /// Operator and reason, as far as this command needs them: what only adds needs no reason.
-    pub(super) fn checked(&self, kind: &str) -> Result<(String, Option<String>), CliError> {
+    pub(super) fn checked(&self, kind: &str) -> Result<(String, Option<String>)> {
         let reason = args::why(self.reason.reason.as_deref(), needs_reason(kind))?;
         Ok((self.operator.checked()?, reason.map(str::to_owned)))
     }
 
     /// An id of its own is for one command.
-    pub(super) fn check_for(&self, commands: usize) -> Result<(), CliError> {
+    pub(super) fn check_for(&self, commands: usize) -> Result<()> {
         if commands > 1 && self.command_id.is_some() {
             return Err(CliError::Usage("--command-id is for one command".to_owned()));
         }
@@ -106,16 +104,21 @@ impl Told {
 
     /// What is refused before there is a command.
     pub(super) fn refused(kind: &'static str, code: &str, ask: &Ask) -> Self {
-        let would = if ask.operator.dry_run() { "would be " } else { "" };
         Self {
             kind,
             dry_run: true,
-            outcome: format!("{would}{}", Ending::Rejected.word()),
+            outcome: would(ask, Ending::Rejected),
             code: Some(code.to_owned()),
             sentence: sentence(code).map(str::to_owned),
             ..Self::default()
         }
     }
+}
+
+/// What became of it before it was sent, or would.
+fn would(ask: &Ask, ending: Ending) -> String {
+    let would = if ask.operator.dry_run() { "would be " } else { "" };
+    format!("{would}{}", ending.word())
 }
 
 /// How several ended together: as the worst of them.
@@ -129,33 +132,14 @@ pub(super) fn worst<'a>(told: impl Iterator<Item = &'a Told>) -> Exit {
     worst.unwrap_or(Exit::Ok)
 }
 
-/// Where a command is tried and sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub pool: &'a PgPool,
-    pub config: &'a Config,
-    pub printer: Printer,
-}
-
 /// Tries the command out, and with `--yes` sends it; prints what became of it.
 pub(super) async fn ask(
     place: Place<'_>,
     ask: &Ask,
     kind: &'static str,
     fields: Fields,
-) -> Result<Exit, CliError> {
-    ask_about(place, ask, kind, fields, About::default()).await
-}
-
-/// The same; `also` is what the command does not name, and what is looked at before and after it.
-pub(super) async fn ask_about(
-    place: Place<'_>,
-    ask: &Ask,
-    kind: &'static str,
-    fields: Fields,
-    also: About,
-) -> Result<Exit, CliError> {
-    let told = asked(place, ask, kind, fields, also).await?;
+) -> Result<Exit> {
+    let told = asked(place, ask, kind, fields).await?;
     place.printer.one(&told, |text| human(&told, text))?;
     Ok(told.exit())
 }
@@ -166,11 +150,10 @@ pub(super) async fn asked(
     ask: &Ask,
     kind: &'static str,
     fields: Fields,
-    also: About,
-) -> Result<Told, CliError> {
+) -> Result<Told> {
     let Place { pool, config, .. } = place;
     let (operator, reason) = ask.checked(kind)?;
-    let order = Order { kind, data: fields, operator, reason, id: ask.command_id.clone(), also };
+    let order = Order { kind, fields, operator, reason, id: ask.command_id.clone() };
     let at = Clock::System.now();
     let pipeline = app::pipeline(config, pool.clone(), Clock::System);
     let written = orders::write(&pipeline, &order, at)
@@ -185,13 +168,12 @@ pub(super) async fn asked(
     // What is refused, or would only be a dead letter, is told and not sent.
     let done = !matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered);
     if ask.operator.dry_run() || !done {
-        let would = if ask.operator.dry_run() { "would be " } else { "" };
         let helps = refusals::helps(pool, tried.code.as_deref(), &written.about).await?;
         return Ok(Told {
             command: written.record.id.to_string(),
             kind,
             dry_run: true,
-            outcome: format!("{would}{}", tried.outcome.word()),
+            outcome: would(ask, tried.outcome),
             sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
             helps: unread.into_iter().chain(helps).collect(),
             code: tried.code,
@@ -227,31 +209,30 @@ pub(super) struct NewCustomer {
 
 impl NewCustomer {
     /// A customer whom nobody knows is most often a mistyped one.
-    pub(super) async fn check(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
+    pub(super) async fn check(self, place: Place<'_>, id: &str) -> Result<()> {
         if self.new_customer {
             return Ok(());
         }
         let told = |unknown| CliError::Failed(format!("{unknown}; --new-customer makes a new one"));
-        known_customer(place, id).await.map_err(|error| match error {
-            CliError::NotFound { .. } | CliError::Unknown { .. } => told(error),
-            other => other,
-        })
+        match near::account(place.pool, id).await {
+            Ok(_) => Ok(()),
+            Err(error @ CliError::NotFound { .. }) => Err(told(error)),
+            Err(other) => Err(other),
+        }
     }
 
     /// The customer as stored, where the id that is given is another only in the case of its
     /// letters; else as given, once it is checked.
-    pub(super) async fn named(self, place: Place<'_>, id: &str) -> Result<String, CliError> {
+    pub(super) async fn named(self, place: Place<'_>, id: &str) -> Result<String> {
         match near::resolve(place.pool, Kind::Account, id).await {
             Ok(stored) => Ok(stored),
-            Err(CliError::NotFound { .. } | CliError::Unknown { .. }) => {
-                self.check(place, id).await.map(|()| id.to_owned())
-            }
+            Err(CliError::NotFound { .. }) => self.check(place, id).await.map(|()| id.to_owned()),
             Err(other) => Err(other),
         }
     }
 
     /// For the word that makes customers: only what looks like a known one is asked about.
-    pub(super) async fn check_near(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
+    pub(super) async fn check_near(self, place: Place<'_>, id: &str) -> Result<()> {
         match self.check(place, id).await {
             Err(CliError::Failed(told)) if !told.contains("did you mean") => Ok(()),
             checked => checked,
@@ -259,16 +240,21 @@ impl NewCustomer {
     }
 }
 
-/// A customer who is known.
-pub(super) async fn known_customer(place: Place<'_>, id: &str) -> Result<(), CliError> {
-    match accounts::show(place.pool, id, Privacy::Masked).await? {
-        Some(_) => Ok(()),
-        None => Err(near::unknown(place.pool, Kind::Account, id).await),
+/// `ID=AMOUNT`, or the id alone.
+pub(super) fn id_and_amount(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=').map_or((text, None), |(id, amount)| (id, Some(amount)))
+}
+
+/// A part of money as a command has it: what it is about, and how much where that is said.
+pub(super) fn part(name: &str, id: &str, amount: Option<&str>) -> Value {
+    match amount {
+        Some(amount) => json!({ name: id, "amount": amount }),
+        None => json!({ name: id }),
     }
 }
 
 /// A person who names what nobody knows has mistyped it: their command does not wait for it.
-async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<(), CliError> {
+async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<()> {
     let named = tried.needs.as_deref().filter(|_| tried.outcome == Ending::Waiting);
     match named.and_then(NeedKind::of) {
         Some((NeedKind::Invoice, id)) => Err(near::unknown(pool, Kind::Invoice, id).await),
@@ -285,12 +271,7 @@ async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<(), CliError> {
     }
 }
 
-async fn send(
-    place: Place<'_>,
-    ask: &Ask,
-    order: &Order,
-    written: &Written,
-) -> Result<Told, CliError> {
+async fn send(place: Place<'_>, ask: &Ask, order: &Order, written: &Written) -> Result<Told> {
     let Place { pool, config, .. } = place;
     let before = standing::of(pool, &written.about).await?;
     cluster::check_topics(&config.kafka, &[&config.topics().commands]).await?;
@@ -345,7 +326,7 @@ async fn send(
 }
 
 /// What it waits for; and where that never comes, it says so at once.
-async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<String>, CliError> {
+async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<String>> {
     let Some(needs) = needs else { return Ok(None) };
     let words = needs_words(needs);
     let topic = place.config.topics().usage;
@@ -396,6 +377,5 @@ pub(super) fn human(told: &Told, text: &mut Text) {
     }
 }
 
-table!(Difference:
-    of what before after;
+table!(Difference;
     row => "of": row.of, "what": row.what, "before": row.before, "after": row.after);

@@ -7,18 +7,17 @@ use serde::Serialize;
 
 use super::args::{self, PageArgs};
 use super::empty::Filters;
-use super::error::{CliError, Exit};
-use super::near;
+use super::error::{Exit, Result};
 use super::output::Text;
 use super::table::table;
-use super::verbs::{self, Ask, Place, Told};
+use super::verbs::{self, Ask, Told};
+use super::{Place, near};
 use crate::app;
 use crate::clock::Clock;
 use crate::operator::orders::Fields;
 use crate::operator::void_candidates::{Candidacy, Word, look};
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
-use crate::store::views::standing::About;
 use crate::store::views::void_candidates::{self, CandidateRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -71,10 +70,7 @@ struct Answer {
     detail: Option<String>,
 }
 
-pub(super) async fn run(
-    command: &VoidCandidatesCommand,
-    place: Place<'_>,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &VoidCandidatesCommand, place: Place<'_>) -> Result<Exit> {
     let (which, word, until) = match command {
         VoidCandidatesCommand::List { account, page } => {
             let account = near::filter(place.pool, Kind::Account, account.as_ref()).await?;
@@ -107,7 +103,7 @@ async fn say(
     (word, until): (Word, Option<NaiveDate>),
     ask: &Ask,
     place: Place<'_>,
-) -> Result<Answer, CliError> {
+) -> Result<Answer> {
     let kind = word.kind();
     ask.checked(kind)?;
     let pipeline = app::pipeline(place.config, place.pool.clone(), Clock::System);
@@ -122,7 +118,7 @@ async fn say(
                 .with("account_id", account_id)
                 .maybe("candidate_since", (word == Word::Confirm).then_some(since))
                 .maybe("until", until.map(|day| day.to_string()));
-            (verbs::asked(place, ask, kind, fields, About::default()).await?, None)
+            (verbs::asked(place, ask, kind, fields).await?, None)
         }
         Candidacy::FeedBehind(why) => (Told::refused(kind, "feed_behind", ask), Some(why)),
         Candidacy::NotStale => {

@@ -15,6 +15,11 @@ pub(super) fn sentence(code: &str) -> Option<&'static str> {
         .or(ParkReason::from_code(code).map(ParkReason::sentence))
 }
 
+/// The code, and what it means.
+pub(super) fn code_words(code: &str) -> String {
+    sentence(code).map_or_else(|| code.to_owned(), |sentence| format!("{code}: {sentence}"))
+}
+
 /// What a command waits for, in words.
 pub(super) fn needs_words(needs: &str) -> String {
     match NeedKind::of(needs) {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::error::CliError;
+use super::error::Result;
 use crate::app::{self, AppError};
 use crate::config::{Config, Only};
 use crate::reach;
@@ -40,7 +40,7 @@ impl WorkerArgs {
     }
 }
 
-pub(super) async fn run(config: Config, args: &WorkerArgs) -> Result<(), CliError> {
+pub(super) async fn run(config: Config, args: &WorkerArgs) -> Result<()> {
     let options = app::connect_options(&config, "topup worker");
     match reach::reach(&options, true).await {
         // It may come up while the worker waits for it, and a newer worker may run for a while

@@ -130,18 +130,15 @@ fn value(origin: String, kind: impl Into<ValueKind>) -> Value {
 }
 
 fn defaults() -> Layer {
-    let with_default = |key: &Key| Some((key.name.to_owned(), key.default()?));
-    KEYS.iter()
-        .filter_map(with_default)
-        .map(|(name, kind)| (name, value("default".to_owned(), kind)))
-        .collect()
+    let with_default =
+        |key: &Key| Some((key.name.to_owned(), value("default".to_owned(), key.default()?)));
+    KEYS.iter().filter_map(with_default).collect()
 }
 
 fn from_file(path: &Path) -> Result<Layer, ConfigError> {
     let file = File::from(path).format(FileFormat::Toml).required(true);
-    let tables = file
-        .collect()
-        .map_err(|error| ConfigError::File(format!("{}: {error}", path.display())))?;
+    let unread = |error| ConfigError::File(format!("{}: {error}", path.display()));
+    let tables = file.collect().map_err(unread)?;
     let mut layer = Layer::new();
     let origin = format!("file {}", path.display());
     for (name, found) in tables {
@@ -193,25 +190,22 @@ fn from_environment(environment: &Environment, problems: &mut Vec<Problem>) -> L
         let origin = format!("environment {variable}");
         let key = canonical(&rest.replace("__", "."));
         let from = FROM_FILES.iter().find(|name| key == format!("{name}_file").as_str());
-        let Some(name) = from else {
+        let Some(name) = from.map(|name| (*name).to_owned()) else {
             layer.insert(key.clone(), value(origin, text_value(&key, found)));
             continue;
         };
         let direct = format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"));
-        if environment.contains_key(&direct) {
-            let problem = format!("`{direct}` and `{variable}` are both set");
-            let key = (*name).to_owned();
-            problems.push(Problem::Unreadable { key, problem, origin });
-            continue;
-        }
-        match secret_from(Path::new(found)) {
+        let read = if environment.contains_key(&direct) {
+            Err(format!("`{direct}` and `{variable}` are both set"))
+        } else {
+            secret_from(Path::new(found))
+        };
+        match read {
             Ok(secret) => {
                 let origin = format!("file named by {variable}");
-                layer.insert((*name).to_owned(), value(origin, secret.as_str()));
+                layer.insert(name, value(origin, secret));
             }
-            Err(problem) => {
-                problems.push(Problem::Unreadable { key: (*name).to_owned(), problem, origin })
-            }
+            Err(problem) => problems.push(Problem::Unreadable { key: name, problem, origin }),
         }
     }
     layer
@@ -274,17 +268,10 @@ fn currency_of(key: &str) -> Option<(&'static str, &str)> {
 }
 
 fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
-    let key = match (find(name), currency_of(name)) {
-        (Some(key), _) => key,
-        (None, Some((table, _))) => match find(table) {
-            Some(key) => key,
-            None => return,
-        },
-        (None, None) => return,
-    };
-    if is_valid(key, name, found) {
+    let of_table = || currency_of(name).and_then(|(table, _)| find(table));
+    let Some(key) = find(name).or_else(of_table).filter(|key| !is_valid(key, name, found)) else {
         return;
-    }
+    };
     let shown =
         if key.is_secret() { "a value that is not shown".to_owned() } else { found_text(found) };
     problems.push(Problem::Value {
@@ -326,6 +313,10 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
         ValueKind::String(text) => Some(text.as_str()),
         _ => None,
     };
+    let in_currency = |is: &dyn Fn(&str, Currency) -> bool| {
+        let currency = currency_of(name).and_then(|(_, code)| Currency::parse(code).ok());
+        string.zip(currency).is_some_and(|(text, currency)| is(text, currency))
+    };
     match key.kind {
         Kind::Text | Kind::Secret => string.is_some(),
         Kind::Url => string.is_some_and(|url| {
@@ -340,24 +331,12 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
             number.is_some_and(|number| (min..=max).contains(&number))
         }
         Kind::OneOf(words) => string.is_some_and(|text| words.contains(&text)),
-        Kind::List => is_list_of_accounts(found),
-        Kind::Days => is_list_of_days(found),
+        Kind::List => is_list(found, |account| weak::payer_account(account).is_some()),
+        Kind::Days => is_list(found, |day| schedule::day(day).is_some()),
         Kind::Amounts => {
-            let currency = currency_of(name).map(|(_, currency)| Currency::parse(currency));
-            match (currency, string) {
-                (Some(Ok(currency)), Some(text)) => {
-                    Money::parse(text, currency).is_ok_and(Money::is_positive)
-                }
-                _ => false,
-            }
+            in_currency(&|text, code| Money::parse(text, code).is_ok_and(Money::is_positive))
         }
-        Kind::Levels => {
-            let currency = currency_of(name).map(|(_, currency)| Currency::parse(currency));
-            match (currency, string) {
-                (Some(Ok(currency)), Some(text)) => levels_of(text, currency).is_some(),
-                _ => false,
-            }
-        }
+        Kind::Levels => in_currency(&|text, code| levels_of(text, code).is_some()),
         Kind::Iban => string.is_some_and(|text| check::iban(&compact(text)).is_some()),
         Kind::Bic => string.is_some_and(|text| check::bic(&compact(text)).is_some()),
         Kind::Uen => string.is_some_and(|text| check::uen(&compact(text)).is_some()),
@@ -371,24 +350,10 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
     }
 }
 
-fn is_list_of_accounts(found: &Value) -> bool {
-    let ValueKind::Array(values) = &found.kind else {
-        return false;
-    };
-    values.iter().all(|value| match &value.kind {
-        ValueKind::String(account) => weak::payer_account(account).is_some(),
-        _ => false,
-    })
-}
-
-fn is_list_of_days(found: &Value) -> bool {
-    let ValueKind::Array(values) = &found.kind else {
-        return false;
-    };
-    values.iter().all(|value| match &value.kind {
-        ValueKind::String(day) => schedule::day(day).is_some(),
-        _ => false,
-    })
+/// A list of texts, each of which is what it has to be.
+fn is_list(found: &Value, is: impl Fn(&str) -> bool) -> bool {
+    let ValueKind::Array(values) = &found.kind else { return false };
+    values.iter().all(|value| matches!(&value.kind, ValueKind::String(text) if is(text)))
 }
 
 fn is_prefix(text: &str) -> bool {
@@ -397,14 +362,10 @@ fn is_prefix(text: &str) -> bool {
 }
 
 fn check_needs(values: &BTreeMap<String, Value>, needs: Needs, problems: &mut Vec<Problem>) {
-    let wanted = [
-        (
-            needs.database,
-            "database.url",
-            "DATABASE_URL, TOPUP__DATABASE__URL or TOPUP__DATABASE__URL_FILE",
-        ),
-        (needs.kafka, "kafka.brokers", "KAFKA_BROKERS or TOPUP__KAFKA__BROKERS"),
-    ];
+    let database = "DATABASE_URL, TOPUP__DATABASE__URL or TOPUP__DATABASE__URL_FILE";
+    let kafka = "KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
+    let wanted =
+        [(needs.database, "database.url", database), (needs.kafka, "kafka.brokers", kafka)];
     for (needed, key, how) in wanted {
         let set = matches!(values.get(key).map(|found| &found.kind),
             Some(ValueKind::String(text)) if !text.is_empty());
@@ -462,11 +423,7 @@ fn complete(config: &mut Config, environment: &Environment) {
 fn host_name(environment: &Environment) -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let named = kernel.or_else(|| environment.get("HOSTNAME").cloned());
-    let name: String = named
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
-        .take(64)
-        .collect();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let name: String = named.unwrap_or_default().chars().filter(plain).take(64).collect();
     if name.is_empty() { "host".to_owned() } else { name }
 }

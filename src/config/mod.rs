@@ -14,7 +14,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::domain::matching::policy::Choice;
-use crate::domain::matching::{PartialPolicy, Policy, weak};
+use crate::domain::matching::{Policy, weak};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::{EuroPayee, PayNowPayee, PaymentQr};
 use crate::domain::threshold::Levels;
@@ -126,28 +126,12 @@ pub struct WorkerConfig {
     pub event_source: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PartialChoice {
-    Suggest,
-    Apply,
-}
-
-impl PartialChoice {
-    fn policy(self) -> PartialPolicy {
-        match self {
-            Self::Suggest => PartialPolicy::Suggest,
-            Self::Apply => PartialPolicy::Apply,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MatchingConfig {
-    pub partial: PartialChoice,
-    pub fee: PartialChoice,
-    /// A word of its policy, as `residual`.
+    /// A word of its policy, as the next three.
+    pub partial: String,
+    pub fee: String,
     pub equal_amount: String,
     pub residual: String,
     #[serde(default)]
@@ -333,8 +317,8 @@ impl Config {
         let fees = &self.matching.max_return_fees;
         let own = &self.matching.own_accounts;
         Policy {
-            partial: self.matching.partial.policy(),
-            fee: self.matching.fee.policy(),
+            partial: Choice::from_word(&self.matching.partial).unwrap_or_default(),
+            fee: Choice::from_word(&self.matching.fee).unwrap_or_default(),
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             max_return_fees: fees.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             own_accounts: own.iter().filter_map(|own| weak::payer_account(own)).collect(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use config::{Value, ValueKind};
 use serde::Serialize;
 
-use super::keys::{KEYS, Key, Kind, PER_CURRENCY, find};
+use super::keys::{KEYS, Key, Kind, PER_CURRENCY};
 
 const MASK: &str = "***";
 
@@ -57,10 +57,9 @@ fn masked(key: &Key, found: &Value) -> String {
         }
         _ => found.clone().into_string().unwrap_or_default(),
     };
-    let kind = find(key.name).map(|key| key.kind);
-    if matches!(kind, Some(Kind::Secret)) {
+    if matches!(key.kind, Kind::Secret) {
         MASK.to_owned()
-    } else if matches!(kind, Some(Kind::Url)) {
+    } else if matches!(key.kind, Kind::Url) {
         mask_url(&text)
     } else {
         text

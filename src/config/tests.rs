@@ -1,6 +1,7 @@
 //! Layers, refusals, masks.
 
 use super::*;
+use crate::domain::matching::PartialPolicy;
 
 fn environment(pairs: &[(&str, &str)]) -> Environment {
     let pairs = pairs.iter();
@@ -29,7 +30,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.database.role.as_deref(), Some("topup_worker"));
     assert_eq!(config.worker.batch_records, 1_000);
     assert_eq!(config.kafka.group_protocol, GroupProtocol::Classic);
-    assert_eq!(config.matching.partial, PartialChoice::Suggest);
+    assert_eq!(config.policy().partial, PartialPolicy::Suggest);
     assert_eq!(config.topics().bank_payments, "topup.bank-payments.v1");
     assert!(config.kafka.client_id.starts_with("topup-"));
     assert!(config.kafka.client_id.ends_with(&std::process::id().to_string()));

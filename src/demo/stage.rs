@@ -82,10 +82,10 @@ const FIXTURES: &[(&str, &str)] = fixtures![
 
 pub(super) struct Stage {
     worker: Worker,
-    pool: PgPool,
+    pub pool: PgPool,
     producer: Producer,
     topics: Topics,
-    jobs: JobSettings,
+    pub jobs: JobSettings,
 }
 
 impl Stage {
@@ -105,14 +105,6 @@ impl Stage {
         self.worker.pipeline()
     }
 
-    pub(super) fn jobs(&self) -> &JobSettings {
-        &self.jobs
-    }
-
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(super) async fn close(self) {
         self.worker.shutdown().await;
         self.pool.close().await;
@@ -126,11 +118,7 @@ impl Stage {
 
     /// Publishes a fixture; its place in the log as `partition:offset` and its topic.
     pub(super) async fn publish(&self, name: &str) -> Result<(String, i32, i64), DemoError> {
-        let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
-        let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
-        let text = self.fill_in(text).await?;
-        let fixture: Fixture = serde_json::from_str(&text)
-            .map_err(|error| story_error(&format!("fixture {name}: {error}")))?;
+        let fixture = self.fixture(name).await?;
         let topic = match fixture.topic.as_str() {
             "topup.bank-payments.v1" => self.topics.bank_payments.clone(),
             "topup.usage.v1" => self.topics.usage.clone(),
@@ -156,11 +144,7 @@ impl Stage {
         pipeline: &Pipeline,
         name: &str,
     ) -> Result<(), DemoError> {
-        let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
-        let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
-        let text = self.fill_in(text).await?;
-        let fixture: Fixture = serde_json::from_str(&text)
-            .map_err(|error| story_error(&format!("fixture {name}: {error}")))?;
+        let fixture = self.fixture(name).await?;
         let value = fixture.value.get().as_bytes();
         let key = Some(fixture.key.as_bytes());
         let (topic, log) = match fixture.topic.as_str() {
@@ -185,6 +169,13 @@ impl Stage {
             Some(ended) if ended.outcome == Ending::Applied => Ok(()),
             ended => Err(story_error(&format!("{name} ended {ended:?}"))),
         }
+    }
+
+    async fn fixture(&self, name: &str) -> Result<Fixture, DemoError> {
+        let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
+        let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
+        let read = serde_json::from_str(&self.fill_in(text).await?);
+        read.map_err(|error| story_error(&format!("fixture {name}: {error}")))
     }
 
     /// Puts in what only the running system knows: payment references and today's date.

@@ -129,7 +129,7 @@ async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
             let count: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM dead_letters WHERE code = 'dependency_missing'",
             )
-            .fetch_one(stage.pool())
+            .fetch_one(&stage.pool)
             .await?;
             Ok((count == 1).then_some(()))
         })
@@ -147,7 +147,7 @@ async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
     let id: i64 = sqlx::query_scalar(
         "SELECT dead_letter_id FROM dead_letters WHERE code = 'dependency_missing'",
     )
-    .fetch_one(stage.pool())
+    .fetch_one(&stage.pool)
     .await?;
     let pipeline = stage.pipeline();
     let reason = Some("cause repaired");
@@ -167,10 +167,10 @@ async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
 async fn mended(stage: &Stage) -> Result<(), DemoError> {
     let hostile = "SELECT dead_letter_id, convert_from(record_value, 'UTF8') FROM dead_letters
                    WHERE code = 'amount_invalid'";
-    let (id, value): (i64, String) = sqlx::query_as(hostile).fetch_one(stage.pool()).await?;
+    let (id, value): (i64, String) = sqlx::query_as(hostile).fetch_one(&stage.pool).await?;
     let value = value.replace("\"1e9\"", "\"10.00\"");
     let reason = "the sender meant ten dollars";
-    let edited = edit(stage.pool(), id, value.as_bytes(), "demo", reason, false).await?;
+    let edited = edit(&stage.pool, id, value.as_bytes(), "demo", reason, false).await?;
     if !matches!(edited, Edited::Revision { number: 1, .. }) {
         return Err(story_error(&format!("the edit came out as {edited:?}")));
     }
@@ -189,12 +189,12 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     let clock = stage.pipeline().clock();
     let later = clock.now() + chrono::Duration::days(31);
     let (_, stop) = tokio::sync::watch::channel(false);
-    let month = Pipeline::new(stage.pool().clone(), stage.pipeline().settings().clone(), {
+    let month = Pipeline::new(stage.pool.clone(), stage.pipeline().settings().clone(), {
         Clock::Fixed(later)
     });
     // The bank's statement of that day: one that speaks of the future would prove nothing.
     stage.process_then(&month, "statement").await?;
-    let runner = Runner::new(month.clone(), stage.jobs().clone(), stop);
+    let runner = Runner::new(month.clone(), stage.jobs.clone(), stop);
     runner.prepare().await?;
     let ended = runner.run_by(Job::FlagVoidCandidates, "demo", later).await?;
     let JobEnded::Done(report) = ended else {
@@ -259,13 +259,13 @@ async fn ending(stage: &Stage) -> Result<(), DemoError> {
             const LEFT: &str = "SELECT (SELECT count(*) FROM outbox_next(NULL))
                  + (SELECT count(*) FROM outbox_held)
                  + (SELECT count(*) FROM letter_copies WHERE published_at IS NULL)";
-            let left: i64 = sqlx::query_scalar(LEFT).fetch_one(stage.pool()).await?;
+            let left: i64 = sqlx::query_scalar(LEFT).fetch_one(&stage.pool).await?;
             Ok((left == 0).then_some(()))
         })
         .await?;
     let events = stage.value("SELECT sum(events)::text FROM outbox").await?;
     line(&format!("{events} events published, in order per customer."));
-    let findings = crate::store::audit::run(stage.pool()).await?;
+    let findings = crate::store::audit::run(&stage.pool).await?;
     for finding in &findings {
         line(&format!("{}: {} {}", finding.code, finding.subject, finding.detail));
     }

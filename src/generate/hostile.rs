@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 use serde_json::json;
 
+use super::kinds;
 use super::quality::{Sample, Tally, judge, row, sound};
 use super::world::{CENT, Case, Owed, World, account, payer};
 use crate::domain::bank::{BankTransaction, CreditDebit, ReturnOf};
@@ -26,73 +27,27 @@ const MANY: usize = 1_000;
 /// So many payments in all make it worth while.
 const LONG_RUN: u32 = 10_000;
 
-/// What makes a case hostile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Hostile {
-    BareIds,
-    Introduced,
-    YearIds,
-    AmountIds,
-    PostalIds,
-    PhoneIds,
-    PrefixIds,
-    GluedIds,
-    PlaceholderPayer,
-    PlaceholderReturn,
-    OnAccount,
-    LongText,
-    WrongClock,
-    AnyOrder,
-    Extremes,
-    Enriched,
-    FoldedIds,
-    Houses,
-}
-
-impl Hostile {
-    pub const ALL: [Self; 18] = [
-        Self::BareIds,
-        Self::Introduced,
-        Self::YearIds,
-        Self::AmountIds,
-        Self::PostalIds,
-        Self::PhoneIds,
-        Self::PrefixIds,
-        Self::GluedIds,
-        Self::PlaceholderPayer,
-        Self::PlaceholderReturn,
-        Self::OnAccount,
-        Self::LongText,
-        Self::WrongClock,
-        Self::AnyOrder,
-        Self::Extremes,
-        Self::Enriched,
-        Self::FoldedIds,
-        Self::Houses,
-    ];
-
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::BareIds => "stranger: digits that are an id",
-            Self::Introduced => "customer: INVOICE and a bare number",
-            Self::YearIds => "stranger: a date whose year is an id",
-            Self::AmountIds => "stranger: a price that is an id",
-            Self::PostalIds => "stranger: a postal code that is an id",
-            Self::PhoneIds => "stranger: a phone or card number that is an id",
-            Self::PrefixIds => "stranger: an id that another id begins",
-            Self::GluedIds => "two customers' numbers glued together",
-            Self::PlaceholderPayer => "stranger: a placeholder that was confirmed twice",
-            Self::PlaceholderReturn => "customer: a return that names a placeholder",
-            Self::OnAccount => "1, 12 or 1,000 payments on account, then invoices",
-            Self::LongText => "stranger: texts at their limits",
-            Self::WrongClock => "customer: feeds with wrong clocks",
-            Self::AnyOrder => "customer: payment, invoice, customer, in any order",
-            Self::Extremes => "customer: smallest and largest of each field",
-            Self::Enriched => "no bank id, told again with more text",
-            Self::FoldedIds => "stranger: words that fold like an id",
-            Self::Houses => "stranger: a house, customer or contract number that is an id",
-        }
-    }
+kinds! {
+    /// What makes a case hostile.
+    Hostile:
+    BareIds: "stranger: digits that are an id",
+    Introduced: "customer: INVOICE and a bare number",
+    YearIds: "stranger: a date whose year is an id",
+    AmountIds: "stranger: a price that is an id",
+    PostalIds: "stranger: a postal code that is an id",
+    PhoneIds: "stranger: a phone or card number that is an id",
+    PrefixIds: "stranger: an id that another id begins",
+    GluedIds: "two customers' numbers glued together",
+    PlaceholderPayer: "stranger: a placeholder that was confirmed twice",
+    PlaceholderReturn: "customer: a return that names a placeholder",
+    OnAccount: "1, 12 or 1,000 payments on account, then invoices",
+    LongText: "stranger: texts at their limits",
+    WrongClock: "customer: feeds with wrong clocks",
+    AnyOrder: "customer: payment, invoice, customer, in any order",
+    Extremes: "customer: smallest and largest of each field",
+    Enriched: "no bank id, told again with more text",
+    FoldedIds: "stranger: words that fold like an id",
+    Houses: "stranger: a house, customer or contract number that is an id",
 }
 
 /// Per kind.

@@ -11,6 +11,28 @@ pub mod stream;
 mod text;
 mod world;
 
+/// An enum as one table: its kinds in their order, each with its words.
+macro_rules! kinds {
+    ($(#[$about:meta])* $name:ident: $($kind:ident: $words:literal,)+) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($kind),+
+        }
+
+        impl $name {
+            pub const ALL: [Self; [$(stringify!($kind)),+].len()] = [$(Self::$kind),+];
+
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $words),+
+                }
+            }
+        }
+    };
+}
+use kinds;
+
 /// The second of November 2026, noon.
 pub const NOW: i64 = 1_793_620_800;
 

@@ -170,17 +170,15 @@ fn paying(world: &mut World, owed: &Owed, text: Vec<String>) -> BankTransaction 
 
 /// Generates what happens to one payment, its invoices included.
 pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Case {
-    let special = listed::owed(world, operator);
-    let mut owed = vec![match operator {
-        _ if special.is_some() => special.unwrap_or_else(|| world.owe_anything()),
-        Operator::BeforeSend => {
+    let first = match (listed::owed(world, operator), operator) {
+        (Some(special), _) => special,
+        (None, Operator::BeforeSend) => {
             let (customer, micros) = (world.customer(), world.amount());
             world.owe(customer, micros, false)
         }
-        _ => world.owe_anything(),
-    }];
-    let first = owed.first().cloned();
-    let Some(first) = first else { return nothing() };
+        (None, _) => world.owe_anything(),
+    };
+    let mut owed = vec![first.clone()];
     let text = words(world, operator, &first);
     let mut bank = paying(world, &first, text);
     change(world, operator, other, &first, &mut bank, &mut owed);
@@ -190,9 +188,8 @@ pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Cas
         customer: first.customer,
         meant: BTreeSet::new(),
         each: each(operator),
-        miscounted: false,
+        miscounted: !matches!(outcome, Outcome::Applied { .. }),
     };
-    case.miscounted = !matches!(outcome, Outcome::Applied { .. });
     follow(world, operator, &bank, &first, &mut case);
     advised::after(world, operator, &bank, &owed, &mut case);
     if operator == Operator::LastMonths {
@@ -214,11 +211,6 @@ fn each(operator: Operator) -> u32 {
         Operator::NumberRange | Operator::NumberShortList => listed::LISTED,
         _ => 1,
     }
-}
-
-fn nothing() -> Case {
-    let (payments, meant) = (Vec::new(), BTreeSet::new());
-    Case { payments, customer: 0, meant, each: 0, miscounted: true }
 }
 
 /// What the payer writes.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use super::record::{Line, TIME, bank_data};
@@ -101,8 +101,7 @@ impl World {
 
     /// Nothing in it yet; nothing is decided, and records are kept until they are taken.
     pub(super) fn empty(seed: u64, currency: Currency, customers: usize) -> Self {
-        let now = NaiveDate::MIN.and_time(chrono::NaiveTime::MIN).and_utc();
-        let now = DateTime::from_timestamp(NOW, 0).unwrap_or(now);
+        let now = DateTime::from_timestamp(NOW, 0).unwrap_or_default();
         let mut world = Self {
             dice: Dice::new(seed),
             model: None,
@@ -256,7 +255,7 @@ impl World {
             instructed: None,
             detail: None,
             booking_date: today,
-            value_date: today.checked_add_days(Days::new(0)),
+            value_date: Some(today),
             debtor_name: None,
             debtor_account: Some(format!("XX{stranger:016x}")),
             virtual_account: None,

@@ -97,25 +97,21 @@ pub async fn replay_with(
     };
     let mut replay = Replay { pipeline, args, control, run, failing, letters: Vec::new() };
     let ended = replay.all().await;
-    let end = match &ended {
-        Ok(end) => *end,
+    let state = match &ended {
+        Ok(End::Done) => "done",
+        Ok(End::Stopped) => "stopped",
         // What was committed stays; whoever repaired the database resumes.
-        Err(_) => End::Cancelled,
+        Ok(End::Cancelled | End::NotResumed) | Err(_) => "cancelled",
     };
-    let state = match end {
-        End::Done => "done",
-        End::Cancelled | End::NotResumed => "cancelled",
-        End::Stopped => "stopped",
-    };
-    if !args.dry_run {
-        let closed =
-            replay_runs::end(pipeline.pool(), &replay.run, state, pipeline.clock().now()).await;
-        // The first error says more.
-        ended?;
-        closed?;
-        return Ok(ReplayReport { letters: replay.letters, run: Some(replay.run.id), end });
+    if args.dry_run {
+        return Ok(ReplayReport { letters: replay.letters, run: None, end: ended? });
     }
-    Ok(ReplayReport { letters: replay.letters, run: None, end: ended? })
+    let closed =
+        replay_runs::end(pipeline.pool(), &replay.run, state, pipeline.clock().now()).await;
+    // The first error says more.
+    let end = ended?;
+    closed?;
+    Ok(ReplayReport { letters: replay.letters, run: Some(replay.run.id), end })
 }
 
 async fn begin(
@@ -374,26 +370,21 @@ async fn reopen_one(
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
-    let found = match locked.first() {
-        None => Err(Became::Unknown),
-        Some(letter) => match letter.state {
-            LetterState::Discarded if dry_run => Err(Became::WouldBeReopened),
-            LetterState::Discarded => Ok(letter),
-            LetterState::Open => Err(Became::AlreadyOpen),
-            LetterState::Replayed => Err(Became::AlreadyReplayed),
-        },
+    let became = match locked.first().map(|letter| letter.state) {
+        None => Became::Unknown,
+        Some(LetterState::Discarded) if dry_run => Became::WouldBeReopened,
+        Some(LetterState::Discarded) => Became::Reopened,
+        Some(LetterState::Open) => Became::AlreadyOpen,
+        Some(LetterState::Replayed) => Became::AlreadyReplayed,
     };
-    let letter = match found {
-        Ok(letter) => letter,
-        Err(became) => {
-            tx.rollback().await?;
-            return Ok(became);
-        }
-    };
-    let who = Who { operator, reason: Some(reason), run: None };
-    let act = Act::reopen(letter, Became::Reopened.word());
-    dead_letters::act_in_tx(&mut tx, "reopen", who, &[act], at).await?;
-    dead_letters::reopen_in_tx(&mut tx, id, None).await?;
-    tx.commit().await?;
-    Ok(Became::Reopened)
+    if let (Became::Reopened, Some(letter)) = (became, locked.first()) {
+        let who = Who { operator, reason: Some(reason), run: None };
+        let act = Act::reopen(letter, became.word());
+        dead_letters::act_in_tx(&mut tx, "reopen", who, &[act], at).await?;
+        dead_letters::reopen_in_tx(&mut tx, id, None).await?;
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    Ok(became)
 }

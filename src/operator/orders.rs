@@ -28,11 +28,15 @@ const REASON_MAX: usize = 200;
 
 /// The fields of a command; what is absent is left out.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields {
+    data: Map<String, Value>,
+    /// What it changes and does not name: that is looked at before and after it, too.
+    also: About,
+}
 
 impl Fields {
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
+        self.data.insert(name.to_owned(), value.into());
         self
     }
 
@@ -42,19 +46,22 @@ impl Fields {
             None => self,
         }
     }
+
+    pub(crate) fn about(mut self, also: &About) -> Self {
+        self.also.add(also);
+        self
+    }
 }
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     pub kind: &'static str,
-    pub data: Fields,
+    pub fields: Fields,
     pub operator: String,
     pub reason: Option<String>,
     /// The command's own id; without one it is made of content, person and time.
     pub id: Option<String>,
-    /// What it changes and does not name.
-    pub also: About,
 }
 
 /// A command, ready to be sent.
@@ -88,7 +95,7 @@ pub(crate) fn write(
     at: DateTime<Utc>,
 ) -> Result<Written, DecodeFailure> {
     use sha2::Digest;
-    let mut data = order.data.0.clone();
+    let mut data = order.fields.data.clone();
     if takes_reason(order.kind) {
         let said = match &order.reason {
             Some(reason) => format!("by {}: {reason}", order.operator),
@@ -122,7 +129,7 @@ pub(crate) fn write(
         let account = command.account_id().map(ToString::to_string);
         let payment = || command.payment_id().map(ToString::to_string);
         let mut about = about(command);
-        about.add(&order.also);
+        about.add(&order.fields.also);
         (account.or_else(payment), about)
     } else {
         (None, About::default())

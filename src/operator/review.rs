@@ -21,23 +21,22 @@ impl Word {
     }
 }
 
-/// The command's own fields, and what it changes and does not name; or why nothing can be said of
-/// the suggestion any more.
-pub(crate) fn command(shown: Option<&SuggestionView>) -> Result<(Fields, About), Rejection> {
+/// The command's own fields, or why nothing can be said of the suggestion any more.
+pub(crate) fn command(shown: Option<&SuggestionView>) -> Result<Fields, Rejection> {
     let shown = shown.ok_or(Rejection::SuggestionUnknown)?;
     if shown.status != SuggestionStatus::Open.word() {
         return Err(Rejection::SuggestionClosed);
     }
-    let fields = Fields::default()
-        .with("payment_id", shown.payment_id.as_str())
-        .with("suggestion_id", shown.suggestion_id.as_str())
-        .with("account_id", shown.account_id.as_str());
     let about = About {
         payments: shown.payments.iter().map(|one| one.payment_id.clone()).collect(),
         invoices: shown.invoices.iter().map(|one| one.invoice_id.clone()).collect(),
         ..About::default()
     };
-    Ok((fields, about))
+    let fields = Fields::default()
+        .with("payment_id", shown.payment_id.as_str())
+        .with("suggestion_id", shown.suggestion_id.as_str())
+        .with("account_id", shown.account_id.as_str());
+    Ok(fields.about(&about))
 }
 
 /// Who closed it, when, and what they said.

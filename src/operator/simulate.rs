@@ -17,8 +17,9 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment::ParkReason;
 use crate::domain::want::Want;
 use crate::domain::working_set::{Stop, WorkingSet};
-use crate::store::load::{Locks, PastPage, load_misses, next_page, past, with_book};
-pub use crate::store::load::{Past, Period, StoredDecision};
+use crate::store::load::{
+    Locks, Past, PastPage, Period, StoredDecision, load_misses, next_page, past, with_book,
+};
 use crate::store::{StoreError, Tx};
 
 /// How a payment would be decided.

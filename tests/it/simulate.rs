@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use topup::domain::matching::RuleSet;
-use topup::operator::simulate::{Period, Totals, simulate};
+use topup::operator::simulate::{Totals, simulate};
 use topup::store::StoreError;
+use topup::store::load::Period;
 use topup::store::load::past;
 use topup::wire::Topic;
 

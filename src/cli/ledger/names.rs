@@ -3,14 +3,14 @@
 
 use std::fmt::Write;
 
-use super::CliError;
+use super::{CliError, Result};
 use crate::domain::ledger::LedgerAccount;
 
 /// In front of an id that could not begin a name: names begin with a capital letter or a digit.
 const ID: &str = "Id-";
 
 /// The name of a ledger account, in the chart that beancount and hledger share.
-pub(crate) fn account(word: &str, account_id: Option<&str>) -> Result<String, CliError> {
+pub(crate) fn account(word: &str, account_id: Option<&str>) -> Result<String> {
     let Some(account) = LedgerAccount::of(word, account_id) else {
         let what = "that this version does not know: export with the version of the workers";
         return Err(CliError::Failed(format!("the ledger has an account `{word}` {what}")));

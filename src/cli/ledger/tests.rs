@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::views::ledger::{Account, Balance, Entry};
 
 /// A posting as it stands in a file: its id, its facts, and its entries by account and currency.
 #[derive(Debug, Default, PartialEq)]

@@ -285,7 +285,7 @@ impl Pipeline {
     ) -> Result<Result<HashMap<i64, Replayed>, Attempt>, StoreError> {
         let mut results = HashMap::with_capacity(letters.len());
         if let (Some(told), [one]) = (&told, letters) {
-            told_of(one, told, &mut results, failing);
+            told_of(one, told.clone(), &mut results, failing);
             return Ok(Ok(results));
         }
         let mut ready: Vec<Ready<'_>> = Vec::new();
@@ -294,10 +294,13 @@ impl Pipeline {
                 results.insert(letter.id, Replayed::AlreadyResolved);
                 continue;
             }
+            let fails = |code: &str| Replayed::StillFailing { code: code.to_owned() };
             match decode_again(&self.settings().topics, &letter.raw) {
-                None => self.fails(letter, "wrong_topic", failing, &mut results),
+                None => told_of(letter, fails("wrong_topic"), &mut results, failing),
                 Some(mut item) => match &mut item.decoded {
-                    Err(failure) => self.fails(letter, failure.code.code(), failing, &mut results),
+                    Err(failure) => {
+                        told_of(letter, fails(failure.code.code()), &mut results, failing);
+                    }
                     Ok(message) => {
                         message.waited = asked_before(letter, &message.input);
                         let record = message.record.clone();
@@ -325,23 +328,6 @@ impl Pipeline {
         results.extend(blocked.iter().map(|ready| (ready.letter.id, Replayed::Blocked)));
         let decided = self.decide_together(tx, &mut free, &mut results, failing).await?;
         Ok(decided.map_or(Ok(results), Err))
-    }
-
-    fn fails(
-        &self,
-        letter: &DeadLetter,
-        code: &str,
-        failing: &mut HashSet<String>,
-        results: &mut HashMap<i64, Replayed>,
-    ) {
-        let blocked = failing.contains(&letter.order_key);
-        let result = if blocked {
-            Replayed::Blocked
-        } else {
-            Replayed::StillFailing { code: code.to_owned() }
-        };
-        failing.insert(letter.order_key.clone());
-        results.insert(letter.id, result);
     }
 
     /// What is to be done instead, after a rollback; none: the results are there.
@@ -417,7 +403,7 @@ impl Pipeline {
 /// What became of a letter that is not decided again.
 fn told_of(
     letter: &DeadLetter,
-    told: &Replayed,
+    told: Replayed,
     results: &mut HashMap<i64, Replayed>,
     failing: &mut HashSet<String>,
 ) {
@@ -426,7 +412,7 @@ fn told_of(
     } else if failing.contains(&letter.order_key) {
         Replayed::Blocked
     } else {
-        told.clone()
+        told
     };
     if matches!(told, Replayed::StillFailing { .. }) {
         failing.insert(letter.order_key.clone());
