@@ -141,8 +141,10 @@ pub(super) async fn misses(
     set: &mut WorkingSet,
     at: Option<DateTime<Utc>>,
 ) -> Result<(), StoreError> {
-    let mut asked = AdviceNeeds::default();
-    asked.payments = of_kind!(wants, Want::AdviceOf(id) => id.as_str().to_owned()).collect();
+    let mut asked = AdviceNeeds {
+        payments: of_kind!(wants, Want::AdviceOf(id) => id.as_str().to_owned()).collect(),
+        ..AdviceNeeds::default()
+    };
     let fitting = of_kind!(wants, Want::Fitting(at, of, due, marks) => (at, *of, *due, marks));
     fitting.for_each(|(at, of, due, marks)| asked.add_marks(at, of, due, marks));
     let keys: Vec<AdviceKey> = of_kind!(wants, Want::Advice(key) => key.clone()).collect();

@@ -84,9 +84,11 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let mut late = Needs::default();
-    late.payments = of_kind!(wants, Want::Payment(id) => id.as_str().to_owned()).collect();
-    late.steps_back = steps_back::StepsBack::of(wants);
+    let mut late = Needs {
+        payments: of_kind!(wants, Want::Payment(id) => id.as_str().to_owned()).collect(),
+        steps_back: steps_back::StepsBack::of(wants),
+        ..Needs::default()
+    };
     taken(tx, of_kind!(wants, Want::Taken(id) => id.clone()).collect(), set).await?;
     let mut owners = steps_back::late(tx, &mut late, set).await?;
     late.asked(set);

@@ -309,11 +309,16 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let (mut needs, mut sent) = (Needs::default(), Sent::default());
-    needs.rematches = of_kind!(wants, Want::BankRecord(id) => id.as_str().to_owned()).collect();
-    sent.named = of_kind!(wants, Want::Watchers(key) => key.clone()).collect();
+    let mut needs = Needs {
+        rematches: of_kind!(wants, Want::BankRecord(id) => id.as_str().to_owned()).collect(),
+        ..Needs::default()
+    };
     let held = of_kind!(wants, Want::Holders(id, of, due) => (id.as_str().to_owned(), *of, *due));
-    sent.held = held.map(|whose| (whose, 1)).collect();
+    let sent = Sent {
+        named: of_kind!(wants, Want::Watchers(key) => key.clone()).collect(),
+        held: held.map(|whose| (whose, 1)).collect(),
+        ..Sent::default()
+    };
     if !sent.named.is_empty() || !sent.held.is_empty() {
         watching(tx, &mut needs, sent, set).await?;
     }
