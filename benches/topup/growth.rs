@@ -128,27 +128,13 @@ async fn database_mb(database: &Database) -> f64 {
     size as f64 / 1_000.0
 }
 
-/// Writes what came of the sample again, `copies` times, the oldest first.
-async fn multiply(database: &Database, copies: usize) {
-    let pool = &database.pool;
-    let started = Instant::now();
-    let mut session = pool.acquire().await.expect("a connection");
-    for setting in ["session_replication_role = replica", "synchronous_commit = off"] {
-        let set = sqlx::AssertSqlSafe(format!("SET {setting}"));
-        sqlx::query(set).execute(&mut *session).await.expect("a superuser");
-    }
-    // Ids are given out in blocks; above all of them the next copy begins.
-    let found = sqlx::query(
-        "SELECT greatest((SELECT max(ledger_transaction_id) FROM ledger_transfers), \
-                         (SELECT max(allocation_id) FROM allocations)) + 100000000, last_value \
-           FROM id_blocks",
-    );
-    let found = found.fetch_one(&mut *session).await.expect("the last ids");
-    let (shift, blocks): (i64, i64) = (found.get(0), found.get(1));
-    let statements = format!(
+/// Asks for each table's columns, and for what they are in the copy `k.n` of the row `s`.
+fn columns(shift: i64) -> String {
+    format!(
         "SELECT t.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
                 string_agg(CASE
-                    WHEN a.attname = 'first_sequence' THEN 's.first_sequence + k.n * 100000000::bigint'
+                    WHEN a.attname = 'first_sequence'
+                        THEN 's.first_sequence + k.n * 100000000::bigint'
                     WHEN a.attname = 'record_key'
                         THEN 's.record_key || CASE s.key_kind WHEN ''account'' THEN '''' '
                              || 'ELSE ''.'' || lpad(k.n::text, 5, ''0'') END'
@@ -169,8 +155,27 @@ async fn multiply(database: &Database, copies: usize) {
             AND t.relname NOT IN ({KEPT})
             AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
           GROUP BY t.relname ORDER BY t.relname"
+    )
+}
+
+/// Writes what came of the sample again, `copies` times, the oldest first.
+async fn multiply(database: &Database, copies: usize) {
+    let pool = &database.pool;
+    let started = Instant::now();
+    let mut session = pool.acquire().await.expect("a connection");
+    for setting in ["session_replication_role = replica", "synchronous_commit = off"] {
+        let set = sqlx::AssertSqlSafe(format!("SET {setting}"));
+        sqlx::query(set).execute(&mut *session).await.expect("a superuser");
+    }
+    // Ids are given out in blocks; above all of them the next copy begins.
+    let found = sqlx::query(
+        "SELECT greatest((SELECT max(ledger_transaction_id) FROM ledger_transfers), \
+                         (SELECT max(allocation_id) FROM allocations)) + 100000000, last_value \
+           FROM id_blocks",
     );
-    let tables = sqlx::query(sqlx::AssertSqlSafe(statements)).fetch_all(&mut *session).await;
+    let found = found.fetch_one(&mut *session).await.expect("the last ids");
+    let (shift, blocks): (i64, i64) = (found.get(0), found.get(1));
+    let tables = sqlx::query(sqlx::AssertSqlSafe(columns(shift))).fetch_all(&mut *session).await;
     for row in tables.expect("the catalogue") {
         let (table, columns, values): (String, String, String) =
             (row.get(0), row.get(1), row.get(2));
