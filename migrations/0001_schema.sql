@@ -433,7 +433,7 @@ REVOKE EXECUTE ON FUNCTION note_unsettled(text[], numeric), note_settled(numeric
 -- What enters the book of payable invoices or changes there has exactly what is still due, of an
 -- invoice that is sent and not voided, and says the same of it.
 CREATE FUNCTION check_payable() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public
+SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     us xid := pg_current_xact_id()::xid;
@@ -468,7 +468,7 @@ CREATE TRIGGER payable_changed AFTER UPDATE ON payable_invoices
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION check_payable();
 -- What leaves it is covered, or voided with nothing allocated.
 CREATE FUNCTION check_payable_gone() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public
+SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     us xid := pg_current_xact_id()::xid;
@@ -524,7 +524,7 @@ BEGIN
     END IF;
 END $$;
 CREATE FUNCTION check_settled() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE noted unsettled_invoices;
 BEGIN
     DELETE FROM unsettled_invoices WHERE transaction_id = NEW.transaction_id
@@ -539,7 +539,7 @@ CREATE CONSTRAINT TRIGGER invoices_are_settled AFTER INSERT ON unsettled_invoice
 
 -- A draft that is created has nothing to compare.
 CREATE FUNCTION note_invoices() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM note_unsettled(array_agg(n.invoice_id), sum(hashtextextended(n.invoice_id, 0)))
        FROM written n WHERE TG_OP = 'UPDATE' OR n.sent_at IS NOT NULL;
@@ -1352,7 +1352,7 @@ CREATE TRIGGER allocations_inserted AFTER INSERT ON allocations
 
 -- What is allocated changes what is due: unsettled_invoices.
 CREATE FUNCTION note_allocated() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM note_unsettled(array_agg(n.invoice_id), sum(hashtextextended(n.invoice_id, 0)))
        FROM (SELECT DISTINCT invoice_id FROM changed) n;

@@ -207,6 +207,11 @@ async fn only_the_triggers_say_what_is_settled() {
         let expected = (Stage::Statement, "42501".to_owned(), String::new());
         assert_eq!(refusal(&worker, statement).await, expected, "{statement}");
     }
+    // Nor does a table of its own take the notes.
+    let own = "CREATE TEMP TABLE unsettled_invoices (LIKE unsettled_invoices INCLUDING ALL);";
+    let statements = format!("{own} {}", paid("INV-S", 5));
+    let expected = (Stage::Commit, "23514".to_owned(), "invoice_due_follows".to_owned());
+    assert_eq!(refusal(&worker, &statements).await, expected);
     worker.close().await;
     direct.finish().await;
 }
