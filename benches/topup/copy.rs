@@ -19,7 +19,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::World;
 use crate::data::CURRENCY;
-use crate::database::{Database, number};
+use crate::database::{Database, execute, number};
 use crate::limit::BATCH;
 use crate::recorded::Payment;
 use crate::rows::Rate;
@@ -27,7 +27,7 @@ use crate::rows::Rate;
 /// Tables in the order in which their keys need each other.
 const TABLES: [&str; 7] = [
     "inbox (source, message_id, content_hash, message_type, outcome, topic, partition, \
-     record_offset, subject, processed_at)",
+     record_offset, subject, processed_at, guards)",
     "payments (payment_id, account_id, currency, amount, allocated, state, reason, origin, \
      received_on, event_sequence, recorded_at, first_decision_id, first_rule_set_version, \
      first_policy_version, first_form, first_rule, first_outcome, first_reason, \
@@ -53,6 +53,8 @@ pub async fn part(world: &World, payments: &[Payment]) -> Vec<Rate> {
     let mut rates = Vec::new();
     for connections in [1, 2] {
         let database = world.server.clone_of("base", &format!("copy{connections}")).await;
+        // The one rule that new rows alone cannot keep: what is due goes down with them.
+        execute(&database.pool, "ALTER TABLE allocations DISABLE TRIGGER allocations_noted").await;
         let seconds = all(&database, &batches, connections).await;
         let found = number(&database.pool, "SELECT count(*) FROM outbox").await;
         assert_eq!(usize::try_from(found), Ok(payments.len()), "rows copied");
@@ -176,7 +178,7 @@ fn add_records(texts: &mut Texts, p: &Payment) {
     put!(
         texts[0],
         "{source}\t{message}\t{hash}\t{kind}\tapplied\t{topic}\t{partition}\t{offset}\t{subject}\t\
-         now"
+         now\tf"
     );
     let (account, key, hash) = (&p.bank_account, &p.bank_key, hex(&p.bank_hash));
     let (amount, booked, bank_id) = (p.amount, p.booking_date, &p.bank_id);
