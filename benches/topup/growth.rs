@@ -107,6 +107,7 @@ async fn cost(
 ) -> f64 {
     let topics = world.cluster.publish(part, records).await;
     let before = usize::try_from(number(&database.pool, COMMITTED).await).expect("a count");
+    let _ = sqlx::query("SELECT pg_stat_statements_reset()").execute(&database.pool).await;
     let worker = start(world, database, part, BANK).await;
     committed(database, before + WARM).await;
     let started = Instant::now();
@@ -135,7 +136,7 @@ fn columns(shift: i64) -> String {
                 string_agg(CASE
                     WHEN a.attname = 'first_sequence'
                         THEN 's.first_sequence + k.n * 100000000::bigint'
-                    WHEN a.attname = 'record_key'
+                    WHEN a.attname = 'record_key' AND t.relname = 'outbox'
                         THEN 's.record_key || CASE s.key_kind WHEN ''account'' THEN '''' '
                              || 'ELSE ''.'' || lpad(k.n::text, 5, ''0'') END'
                     WHEN a.attname IN ({NAMES}) AND a.atttypid = 'text'::regtype
