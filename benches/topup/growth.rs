@@ -198,8 +198,8 @@ async fn multiply(database: &Database, copies: usize) {
     }
     let after = [
         format!("UPDATE accounts SET balance = balance * {}", copies + 1),
-        format!("SELECT setval('id_blocks', {blocks} * {})", copies + 2),
-        format!("SELECT setval('decision_places', {shift} * {})", copies + 2),
+        format!("SELECT setval('id_blocks', {blocks}::bigint * {})", copies + 2),
+        format!("SELECT setval('decision_places', {shift}::bigint * {})", copies + 2),
         "UPDATE relay_progress SET passed = '{}', \
          horizon = (SELECT coalesce(max(outbox_id), 0) FROM outbox)"
             .to_owned(),
