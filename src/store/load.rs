@@ -189,10 +189,16 @@ impl Needs {
         }
     }
 
-    /// Takes the charges that the batch brings as new, without a look: of one that is not, the row
-    /// is refused, and the batch must be tried again.
+    /// Takes the charges that the batch brings as new, and who spends as known, without a look.
+    /// Where that is wrong a row is refused, or a lock is missing, and the batch must be tried
+    /// again.
     pub fn take_charges_as_new(&mut self) {
         self.usage.writing_proves_new = true;
+    }
+
+    /// Whoever spends is nearly always known, which is seen under the lock.
+    fn takes_all_as_known(&self) -> bool {
+        self.usage.writing_proves_new && !self.has_commands
     }
 
     fn add_command(&mut self, command: &Command) {
@@ -289,9 +295,7 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     set.writing_proves_ids = locks == Locks::Last;
     needs.at = Some(at);
-    if locks == Locks::Last || needs.has_commands {
-        make_accounts_known(tx, needs, at).await?;
-    }
+    make_accounts_known(tx, needs, at).await?;
     let known = bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {
         bank_facts::taken_ids(tx, needs, &mut set).await?;
@@ -384,7 +388,7 @@ async fn make_accounts_known(
     needs: &Needs,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if needs.accounts.is_empty() {
+    if needs.accounts.is_empty() || needs.takes_all_as_known() {
         return Ok(());
     }
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
@@ -412,9 +416,7 @@ pub async fn told_in_tx(
     Ok(set)
 }
 
-/// Whoever spends is nearly always known, which is seen under the lock. Who is not is made known
-/// then, and locked last: two batches that lock somebody new in another order than by id may stand
-/// in each other's way, once, and one of them is tried again.
+/// Who is new is not made known here: he would be locked after those whose turn is behind his.
 async fn lock_owners(
     tx: &mut Tx<'_>,
     needs: &Needs,
@@ -422,12 +424,10 @@ async fn lock_owners(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     lock_accounts(tx, owners, set).await?;
-    if needs.has_commands || set.locked.len() == owners.len() {
-        return Ok(());
+    if needs.takes_all_as_known() && set.locked.len() < owners.len() {
+        return Err(StoreError::Raced("a new customer"));
     }
-    let at = needs.at.ok_or(StoreError::Corrupt("a batch without its instant"))?;
-    make_accounts_known(tx, needs, at).await?;
-    lock_accounts(tx, owners, set).await
+    Ok(())
 }
 
 /// Locks the accounts, and learns their balances in their first currencies.

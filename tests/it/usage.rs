@@ -511,6 +511,37 @@ async fn a_charge_that_another_record_told_before_is_one_charge() {
     world.finish().await;
 }
 
+/// Who is new is made known before anybody is locked: whoever makes the same customer known at this
+/// moment may lock the others of the batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_customer_is_not_waited_for_with_others_in_hand() {
+    let world = World::with_partitions("usage_new", 1).await;
+    let known = |id: &str| {
+        let columns = "account_id, created_at, updated_at";
+        format!("INSERT INTO accounts ({columns}) VALUES ('{id}', now(), now())")
+    };
+    world.database.execute(&known("A")).await;
+    let mut other = world.database.admin.begin().await.expect("a transaction");
+    sqlx::query(sqlx::AssertSqlSafe(known("B"))).execute(&mut *other).await.expect("made known");
+    for (id, customer) in [("n-1", "A"), ("n-2", "B")] {
+        let data = charge(id, customer, "1");
+        let value = envelope(id, "rating", "topup.usage.charge.v1", &data);
+        world.publish(&world.topics.usage, customer, &value).await;
+    }
+    let worker = world.start().await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    world.until(waiting, "1").await;
+    let lock = "SELECT 1 FROM accounts WHERE account_id = 'A' FOR UPDATE";
+    sqlx::query(lock).execute(&mut *other).await.expect("nobody stands in its way");
+    other.commit().await.expect("committed");
+    for id in ["n-1", "n-2"] {
+        assert_eq!(world.outcome(id).await.0, "applied");
+    }
+    worker.shutdown().await;
+    world.finish().await;
+}
+
 /// What a record is about is told alike, whether its row says it or its id.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_charge_is_told_of_by_its_id_whatever_its_record_is_called() {
