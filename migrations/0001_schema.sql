@@ -1112,6 +1112,56 @@ CREATE UNIQUE INDEX drifts_open ON drifts (kind, record_key, subject, currency)
 CREATE TRIGGER drifts_stay BEFORE DELETE OR TRUNCATE ON drifts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
+-- What the job `reconcile` knows of the accounts' side, so that a run costs what happened since the
+-- last one and not what happened ever. The audit rests on none of it.
+--
+-- What the ledger posted to each customer, up to compared.through.
+CREATE TABLE ledger_sums (
+    account_id text COLLATE "C" NOT NULL,
+    currency   currency_code NOT NULL,
+    posted     numeric NOT NULL,
+    PRIMARY KEY (account_id, currency)
+) WITH (fillfactor = 70);
+
+CREATE TABLE compared (
+    only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    -- Ids of the ledger up to it are in ledger_sums, and what they allocated was compared.
+    through    bigint NOT NULL DEFAULT 0,
+    -- No row can appear under an id up to it.
+    horizon    bigint NOT NULL DEFAULT 0,
+    -- How far the round is that compares all payments and invoices, a part of them each run.
+    payment_id text COLLATE "C" NOT NULL DEFAULT '',
+    invoice_id text COLLATE "C" NOT NULL DEFAULT '',
+    CONSTRAINT compared_within_horizon CHECK (through BETWEEN 0 AND horizon)
+) WITH (fillfactor = 10);
+INSERT INTO compared DEFAULT VALUES;
+-- What was summed is not summed again.
+CREATE FUNCTION refuse_comparing_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was compared of the ledger is not compared again'
+        USING ERRCODE = '23514', CONSTRAINT = 'compared_goes_on';
+END $$;
+CREATE TRIGGER compared_goes_on BEFORE UPDATE ON compared FOR EACH ROW
+    WHEN (NEW.through < OLD.through OR NEW.horizon < OLD.horizon)
+    EXECUTE FUNCTION refuse_comparing_back();
+CREATE TRIGGER compared_stays BEFORE DELETE OR TRUNCATE ON compared
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- What differs: a payment, an invoice, or what an account has in a currency. Each is looked at
+-- again in every run, and leaves when it agrees.
+CREATE TABLE differences (
+    kind       text COLLATE "C" NOT NULL CHECK (kind IN ('account_payments', 'account_invoices',
+               'account_ledger', 'account_lots')),
+    -- The payment, the invoice, or the account.
+    item       text COLLATE "C" NOT NULL,
+    account_id text COLLATE "C" NOT NULL,
+    currency   currency_code NOT NULL,
+    found      numeric NOT NULL,
+    should     numeric NOT NULL,
+    PRIMARY KEY (kind, item, currency),
+    CONSTRAINT difference_is_one CHECK (found <> should)
+);
+
 ---------------------------------------------------------------------------------------------
 -- Ledger: append-only, double entry. A customer's balance is a liability, so credits raise it.
 
@@ -3104,15 +3154,15 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, decisions, invoice_states, ledger_entries,
+REVOKE INSERT ON balances, candidate_facts, compared, decisions, invoice_states, ledger_entries,
     ledger_transactions, lot_moves, lots, outbox_held, relay_progress, unsettled_invoices,
     _sqlx_migrations FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.
 GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, open_payments,
-    bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
-    allocations, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
+    bank_transactions, bank_statements, bank_feeds, compared, drifts, further_balances,
+    allocations, ledger_sums, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
     remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
     feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
     replay_runs, letter_copies, relay_progress, relay_holds, jobs, job_runs, pruned, failing_items,
@@ -3125,9 +3175,9 @@ GRANT UPDATE (account_id, allocated, returned, refunded, split, state, reason, q
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,
 -- bank transaction, decision or dead letter.
 GRANT DELETE ON payer_accounts, virtual_accounts, credit_limits, payable_invoices, open_payments,
-    bank_statements, watches, parked_returns, usage_watermarks, worker_clocks, crash_guards, inbox,
-    inbox_repeats, waiting_commands, outbox, letter_copies, relay_holds, job_runs, failing_items,
-    items_in_hand, crash_suspects TO topup_worker;
+    bank_statements, differences, watches, parked_returns, usage_watermarks, worker_clocks,
+    crash_guards, inbox, inbox_repeats, waiting_commands, outbox, letter_copies, relay_holds,
+    job_runs, failing_items, items_in_hand, crash_suspects TO topup_worker;
 
 GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_dead_letter_id_seq,
     dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq,

@@ -9,6 +9,7 @@
 //! No timeout, `select!` or abort goes around a database future here.
 
 mod audit;
+mod compare;
 mod expire_waiting;
 pub mod flag_void_candidates;
 mod prune;

@@ -1,6 +1,7 @@
 //! `reconcile`: the bank's statements against what was recorded, and each account's tables against
 //! each other. A difference is told once, when it is first found, and once more when it is gone.
 
+use super::compare;
 use super::work::{JobReport, Work};
 use crate::domain::ids::own_source;
 use crate::pipeline::own::{self, Own};
@@ -9,7 +10,11 @@ use crate::store::{StoreError, reconcile, statements};
 pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let as_of = work.as_of();
     let zone = work.settings().calendar.zone.name();
-    let found = reconcile::find(work.pool(), as_of, zone).await?;
+    compare::run(work).await?;
+    if work.must_stop() {
+        return Ok(JobReport { findings: 0, summary: "stopped".to_owned() });
+    }
+    let found = reconcile::found(work.pool(), as_of, zone).await?;
     let mut tx = work.pool().begin().await?;
     work.step_in_tx(&mut tx, None).await?;
     let told = if reconcile::is_past_in_tx(&mut tx, as_of).await? {

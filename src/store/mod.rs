@@ -18,6 +18,7 @@ pub mod advices;
 pub mod audit;
 pub mod checkpoint;
 pub mod clock;
+pub mod compare;
 pub mod crash_guard;
 pub mod dead_letters;
 pub mod error;

@@ -109,14 +109,27 @@ pub struct Drifts {
 }
 
 /// All differences, in the order of kind, key and subject. The bank's side is that of the facts
-/// known at `as_of`, its days those of `zone`; the accounts' side is as it is now.
+/// known at `as_of`, its days those of `zone`; the accounts' side is as it is now, all of it.
 pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Drifts, StoreError> {
+    both(pool, as_of, zone, sql!("reconcile_accounts")).await
+}
+
+/// The same, with the accounts' side as [`super::compare`] found it, page by page.
+pub async fn found(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Drifts, StoreError> {
+    both(pool, as_of, zone, sql!("compare_found")).await
+}
+
+async fn both(
+    pool: &PgPool,
+    as_of: DateTime<Utc>,
+    zone: &str,
+    accounts: &'static str,
+) -> Result<Drifts, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
     let mut drifts = of_statements(&mut tx, as_of, zone).await?;
     let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(DRIFTS_MAX);
     let rows = bank.fetch_all(&mut *tx).await?;
-    let accounts = sqlx::query(sql!("reconcile_accounts")).bind(DRIFTS_MAX);
-    let accounts = accounts.fetch_all(&mut *tx).await?;
+    let accounts = sqlx::query(accounts).bind(DRIFTS_MAX).fetch_all(&mut *tx).await?;
     tx.rollback().await?;
     drifts.extend(rows.iter().map(drift).collect::<Result<Vec<_>, _>>()?);
     drifts.sort();

@@ -59,6 +59,7 @@ mod reach;
 mod reading;
 mod readme;
 mod reconcile;
+mod reconcile_pages;
 mod references;
 mod relay;
 mod released;

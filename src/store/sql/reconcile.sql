@@ -115,7 +115,8 @@ SELECT t.bank_key, t.status, t.credit_debit, t.reversal, t.currency, t.amount, t
  ORDER BY t.booking_date, t.bank_key LIMIT $10
 
 -- name: reconcile_accounts
--- What the tables of each account and currency say against each other, as they are now.
+-- What the tables of each account and currency say against each other, as they are now: all of
+-- them, for a person who asks. The job asks compare_found.
 WITH live AS (
     SELECT account_id, currency, sum(amount - reversed) AS total FROM allocations
      WHERE reversed_at IS NULL GROUP BY 1, 2
