@@ -1777,6 +1777,10 @@ CREATE TRIGGER split_undos_given_back AFTER INSERT ON split_undos
 -- Usage: charges, refunds, holds and watermarks. Facts: what they do to a balance is never refused,
 -- and what was recorded never changes. Amounts are micros, with all six decimals.
 
+-- Charges are the most there is, so they are kept by month of charged_at, UTC, and a month that is
+-- old enough goes as a whole (prune_usage). Months are made ahead by the job `prune`; what comes
+-- where none was made stands in usage_charges_rest, so no charge is refused.
+--
 -- A free or failed call is remembered, so that it counts once; it posts nothing. Its id is what
 -- rating and charging systems give: visible ASCII.
 CREATE TABLE usage_charges (
@@ -1795,12 +1799,96 @@ CREATE TABLE usage_charges (
     usage_id    text COLLATE "C" NOT NULL
                 CHECK (usage_id !~ '[^!-~]' AND length(usage_id) BETWEEN 1 AND 128),
     hold_id     text COLLATE "C",
-    PRIMARY KEY (account_id, usage_id),
+    PRIMARY KEY (charge_id, charged_at),
     CONSTRAINT usage_charges_post_what_is_charged
         CHECK ((ledger_transaction_id IS NULL) = (amount = 0)),
     CONSTRAINT usage_charges_lot_burnt_something CHECK (lot_id IS NULL OR uncovered < amount)
-);
+) PARTITION BY RANGE (charged_at);
 CREATE TRIGGER usage_charges_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_charges
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- A partition is written through usage_charges alone, whose triggers are the fence between
+-- customers: a statement that names the partition itself is refused.
+CREATE FUNCTION refuse_direct_write() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'charges are written through usage_charges, and never changed'
+        USING ERRCODE = '42501';
+END $$;
+CREATE TABLE usage_charges_rest PARTITION OF usage_charges DEFAULT;
+CREATE TRIGGER usage_charges_indirect BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE
+    ON usage_charges_rest FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
+-- Each name of a charge counts once, for ever: also when the charge itself is gone. It is written
+-- by the statement that writes the charge, and by nothing else.
+CREATE TABLE usage_ids (
+    charge_id  bigint NOT NULL,
+    charged_at timestamptz NOT NULL,
+    account_id text COLLATE "C" NOT NULL,
+    usage_id   text COLLATE "C" NOT NULL,
+    PRIMARY KEY (account_id, usage_id)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 1000000,
+        autovacuum_analyze_scale_factor = 0.02);
+CREATE TRIGGER usage_ids_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_ids
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+CREATE FUNCTION note_usage_ids() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO usage_ids (charge_id, charged_at, account_id, usage_id)
+    SELECT charge_id, charged_at, account_id, usage_id FROM inserted;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER usage_charges_named AFTER INSERT ON usage_charges
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION note_usage_ids();
+
+-- Charges before this are not looked at any more: they are gone, or about to go. It is a month's
+-- first instant, and never moves back.
+CREATE TABLE usage_kept (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    since    timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO usage_kept DEFAULT VALUES;
+CREATE FUNCTION refuse_keeping_more() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'charges that were given up are not looked at again'
+        USING ERRCODE = '23514', CONSTRAINT = 'usage_kept_goes_on';
+END $$;
+CREATE TRIGGER usage_kept_goes_on BEFORE UPDATE ON usage_kept FOR EACH ROW
+    WHEN (NEW.since < OLD.since) EXECUTE FUNCTION refuse_keeping_more();
+CREATE TRIGGER usage_kept_stays BEFORE DELETE OR TRUNCATE ON usage_kept
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- Months whose charges are gone, and what they came to: all that the balances, the lots and the
+-- audit still need of them.
+CREATE TABLE pruned_months (
+    since   timestamptz PRIMARY KEY,
+    until   timestamptz NOT NULL CHECK (until > since),
+    charges bigint NOT NULL CHECK (charges >= 0)
+);
+CREATE TABLE pruned_usage (
+    since      timestamptz NOT NULL REFERENCES pruned_months,
+    account_id text COLLATE "C" NOT NULL,
+    currency   currency_code NOT NULL,
+    charges    bigint NOT NULL CHECK (charges > 0),
+    amount     bigint NOT NULL CHECK (amount >= 0),
+    uncovered  bigint NOT NULL CHECK (uncovered BETWEEN 0 AND amount),
+    -- What was uncovered and not refunded.
+    owed       bigint NOT NULL CHECK (owed BETWEEN 0 AND uncovered),
+    PRIMARY KEY (account_id, currency, since)
+);
+-- What charges burnt that burnt one lot alone; the others are in lot_consumptions, which stays.
+CREATE TABLE pruned_burns (
+    since      timestamptz NOT NULL REFERENCES pruned_months,
+    lot_id     bigint NOT NULL,
+    account_id text COLLATE "C" NOT NULL,
+    amount     bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (lot_id, since)
+);
+CREATE TRIGGER pruned_months_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON pruned_months
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+CREATE TRIGGER pruned_usage_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON pruned_usage
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+CREATE TRIGGER pruned_burns_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON pruned_burns
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
 CREATE TABLE usage_refunds (
@@ -1814,7 +1902,7 @@ CREATE TABLE usage_refunds (
     ledger_transaction_id bigint,
     refunded_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, refund_id),
-    FOREIGN KEY (account_id, usage_id) REFERENCES usage_charges,
+    FOREIGN KEY (account_id, usage_id) REFERENCES usage_ids,
     CONSTRAINT usage_refunds_post_what_is_refunded
         CHECK ((ledger_transaction_id IS NULL) = (amount = 0))
 );
@@ -1838,13 +1926,16 @@ BEGIN
     END IF;
     IF EXISTS (
         SELECT 1 FROM (
-            SELECT n.ledger_transaction_id, n.account_id, n.currency, sum(n.amount) AS total
-              FROM inserted n WHERE n.amount > 0 GROUP BY 1, 2, 3 OFFSET 0) sums
+            SELECT n.ledger_transaction_id, n.account_id, n.currency, n.charged_at,
+                   sum(n.amount) AS total
+              FROM inserted n WHERE n.amount > 0 GROUP BY 1, 2, 3, 4 OFFSET 0) sums
          WHERE sums.total IS DISTINCT FROM (
             SELECT t.amount FROM ledger_transfers t
              WHERE t.ledger_transaction_id = sums.ledger_transaction_id AND t.leg = 1
                AND t.kind = 'usage_charged' AND t.debit_account = sums.account_id
-               AND t.currency = sums.currency LIMIT 1))
+               AND t.currency = sums.currency
+               -- So the postings of a month are its charges, also when these are gone.
+               AND t.posted_at = sums.charged_at LIMIT 1))
     THEN
         RAISE EXCEPTION 'charges that are not what the ledger says'
             USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
@@ -1884,13 +1975,17 @@ SELECT charge_id AS cause_id, lot_id, 'charge' COLLATE "C" AS kind, account_id,
        amount - uncovered AS amount
   FROM usage_charges WHERE lot_id IS NOT NULL
  UNION ALL
-SELECT cause_id, lot_id, kind, account_id, amount FROM lot_consumptions;
+SELECT cause_id, lot_id, kind, account_id, amount FROM lot_consumptions
+ UNION ALL
+SELECT NULL, lot_id, 'charge', account_id, amount FROM pruned_burns;
 
 CREATE FUNCTION check_refunds() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (
-        SELECT 1 FROM usage_charges c
-         WHERE c.account_id = NEW.account_id AND c.usage_id = NEW.usage_id
+        SELECT 1 FROM usage_ids u
+          JOIN usage_charges c ON c.charge_id = u.charge_id AND c.charged_at = u.charged_at
+         WHERE u.account_id = NEW.account_id AND u.usage_id = NEW.usage_id
+           AND u.charged_at >= (SELECT since FROM usage_kept)
            AND c.currency = NEW.currency
            AND c.amount >= (SELECT sum(r.amount) FROM usage_refunds r
                              WHERE r.account_id = NEW.account_id AND r.usage_id = NEW.usage_id))
@@ -1902,6 +1997,119 @@ BEGIN
 END $$;
 CREATE TRIGGER refunds_within_charge AFTER INSERT ON usage_refunds
     FOR EACH ROW EXECUTE FUNCTION check_refunds();
+
+-- A month's partition, unless it is there. What came before it was made moves into it. It is
+-- written once and read seldom, so it is frozen as it grows: nothing is left to do when it is old.
+CREATE FUNCTION make_usage_month(month date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    first timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
+    next  timestamptz := (date_trunc('month', month::timestamp) + interval '1 month')
+                         AT TIME ZONE 'UTC';
+    part  text := 'usage_charges_' || to_char(month, 'YYYY_MM');
+    early boolean;
+BEGIN
+    IF to_regclass(part) IS NOT NULL OR first < (SELECT since FROM usage_kept) THEN
+        RETURN false;
+    END IF;
+    IF first > now() + interval '400 days' THEN
+        RAISE EXCEPTION 'months are made a year ahead at the most'
+            USING ERRCODE = '23514', CONSTRAINT = 'usage_months_are_near';
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE usage_charges INCLUDING CONSTRAINTS) WITH ('
+        'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 1000000, '
+        'autovacuum_freeze_min_age = 0, autovacuum_analyze_scale_factor = 0.02)', part);
+    early := EXISTS (SELECT FROM usage_charges_rest
+                      WHERE charged_at >= first AND charged_at < next);
+    IF early THEN
+        ALTER TABLE usage_charges DETACH PARTITION usage_charges_rest;
+        ALTER TABLE usage_charges_rest DISABLE TRIGGER usage_charges_indirect;
+        EXECUTE format('WITH moved AS (DELETE FROM usage_charges_rest '
+            'WHERE charged_at >= %L AND charged_at < %L RETURNING *) '
+            'INSERT INTO %I SELECT * FROM moved', first, next, part);
+        ALTER TABLE usage_charges_rest ENABLE TRIGGER usage_charges_indirect;
+    END IF;
+    EXECUTE format('CREATE TRIGGER usage_charges_indirect BEFORE INSERT OR UPDATE OR DELETE '
+        'OR TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write()', part);
+    EXECUTE format('ALTER TABLE usage_charges ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                   part, first, next);
+    IF early THEN
+        ALTER TABLE usage_charges ATTACH PARTITION usage_charges_rest DEFAULT;
+    END IF;
+    RETURN true;
+END $$;
+SELECT make_usage_month((date_trunc('month', now() AT TIME ZONE 'UTC')
+                         + ahead * interval '1 month')::date)
+  FROM generate_series(0, 3) AS ahead;
+
+-- The months of charges that there are.
+CREATE VIEW usage_months AS
+SELECT c.relname::text AS part, m.month, m.month::timestamp AT TIME ZONE 'UTC' AS since,
+       (m.month + interval '1 month') AT TIME ZONE 'UTC' AS until
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+ CROSS JOIN LATERAL (SELECT CASE WHEN c.relname ~ '^usage_charges_[0-9]+_[0-9]+$'
+                                 THEN to_date(substr(c.relname, 15), 'YYYY_MM') END) AS m (month)
+ WHERE i.inhparent = 'usage_charges'::regclass AND m.month IS NOT NULL;
+
+-- What no lot had when it was charged, of all charges ever.
+CREATE VIEW usage_uncovered AS
+SELECT account_id, currency, uncovered FROM usage_charges
+ UNION ALL
+SELECT account_id, currency, uncovered FROM pruned_usage;
+
+-- Charges of the months that ended before that are not looked at from now on: no refund finds them.
+-- Who found one before has ended when this commits. Half a year is kept in any case.
+CREATE FUNCTION close_usage(before timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE ended record;
+BEGIN
+    IF before > now() - interval '180 days' THEN
+        RAISE EXCEPTION 'charges are kept for half a year at least'
+            USING ERRCODE = '23514', CONSTRAINT = 'usage_is_kept';
+    END IF;
+    FOR ended IN SELECT part, until FROM usage_months m
+                  WHERE m.until <= before AND m.until > (SELECT since FROM usage_kept)
+                  ORDER BY m.until
+    LOOP
+        UPDATE usage_kept SET since = ended.until;
+        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', ended.part);
+    END LOOP;
+END $$;
+
+-- Takes away the oldest month that was closed, once what it came to is written. Returns how many
+-- charges that were; NULL when there is none.
+CREATE FUNCTION prune_usage() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = on SET enable_hashjoin = on SET enable_mergejoin = on AS $$
+DECLARE
+    oldest record;
+    gone   bigint;
+BEGIN
+    SELECT * INTO oldest FROM usage_months
+     WHERE until <= (SELECT since FROM usage_kept) ORDER BY until LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    -- Nobody writes there any more; this makes it sure.
+    EXECUTE format('LOCK TABLE %I IN SHARE MODE', oldest.part);
+    EXECUTE format('SELECT count(*) FROM %I', oldest.part) INTO gone;
+    INSERT INTO pruned_months VALUES (oldest.since, oldest.until, gone);
+    EXECUTE format('INSERT INTO pruned_usage (since, account_id, currency, charges, amount,
+            uncovered, owed)
+        SELECT %L, c.account_id, c.currency, count(*), sum(c.amount), sum(c.uncovered),
+               sum(c.uncovered - least(c.uncovered, coalesce(r.refunded, 0)))
+          FROM %I c
+          LEFT JOIN (SELECT account_id, usage_id, sum(amount) AS refunded FROM usage_refunds
+                      GROUP BY account_id, usage_id) r USING (account_id, usage_id)
+         GROUP BY c.account_id, c.currency', oldest.since, oldest.part);
+    EXECUTE format('INSERT INTO pruned_burns (since, lot_id, account_id, amount)
+        SELECT %L, lot_id, account_id, sum(amount - uncovered) FROM %I
+         WHERE lot_id IS NOT NULL GROUP BY lot_id, account_id', oldest.since, oldest.part);
+    EXECUTE format('DROP TABLE %I', oldest.part);
+    RETURN gone;
+END $$;
+REVOKE EXECUTE ON FUNCTION make_usage_month(date), close_usage(timestamptz), prune_usage()
+    FROM PUBLIC;
 
 CREATE TABLE holds (
     -- Refers to accounts: check_account_exists.
@@ -3155,8 +3363,19 @@ GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
 REVOKE INSERT ON balances, candidate_facts, compared, decisions, invoice_states, ledger_entries,
-    ledger_transactions, lot_moves, lots, outbox_held, relay_progress, unsettled_invoices,
-    _sqlx_migrations FROM topup_worker;
+    ledger_transactions, lot_moves, lots, outbox_held, pruned_burns, pruned_months, pruned_usage,
+    relay_progress, unsettled_invoices, usage_charges_rest, usage_ids, usage_kept, usage_months,
+    usage_uncovered, _sqlx_migrations FROM topup_worker;
+-- Charges are read and written through usage_charges: of its partitions the worker has none.
+DO $$
+DECLARE part text;
+BEGIN
+    FOR part IN SELECT inhrelid::regclass FROM pg_inherits
+                 WHERE inhparent = 'usage_charges'::regclass
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM topup_worker', part);
+    END LOOP;
+END $$;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.
@@ -3186,4 +3405,5 @@ GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_d
     waiting_commands_waiting_id_seq TO topup_worker;
 GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
     name_words(text), name_key(text), came_without_id(text[], date, date),
-    next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox) TO topup_worker;
+    next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox),
+    make_usage_month(date), close_usage(timestamptz), prune_usage() TO topup_worker;

@@ -32,6 +32,7 @@ const LOCKS: &str = "locks";
 /// Who has made others wait for longer than this is gone, or should be.
 const LOCKS_FAIL_SECONDS: i64 = 30;
 const STATEMENTS: &str = "bank statements";
+const MONTHS: &str = "months of charges";
 const ROLE: &str = "worker role";
 const CODES: &str = "payment codes";
 /// A reference has this many characters: the longest that a code has to hold.
@@ -118,6 +119,8 @@ async fn database(config: &Config) -> Vec<Check> {
         checks.extend(proof(config, &mut examined).await);
         checks.extend(judged(RELAY, examined.relay().await, |facts| judge_relay(&facts)));
         checks.extend(judged(FAILING, examined.failing().await, |facts| judge_failing(&facts)));
+        let missing = examined.missing_months().await;
+        checks.extend(judged(MONTHS, missing, |missing| vec![judge_months(&missing)]));
         checks.extend(unread(&mut examined, &config.kafka).await);
     }
     checks.extend(judged(LOCKS, examined.blocking().await, |sessions| judge_locks(&sessions)));
@@ -278,6 +281,15 @@ fn judge_statements(found: &[String]) -> Check {
     };
     let how = "it proves nothing (statement_in_future): `topup statements reset`";
     warn(STATEMENTS, format!("{first}{more}"), how)
+}
+
+/// What has no month of its own is kept all the same, and cannot be pruned.
+fn judge_months(missing: &[String]) -> Check {
+    if missing.is_empty() {
+        return ok(MONTHS, "this month and the next are there");
+    }
+    let how = "`topup jobs run prune` makes them; look why it did not run by itself";
+    warn(MONTHS, format!("missing: {}", missing.join(", ")), how)
 }
 
 fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
@@ -482,6 +494,14 @@ mod tests {
         let never = judge_proof(false, 3_600);
         assert_eq!(never.verdict, Verdict::Warn);
         assert!(never.found.contains("3600 s"), "{}", never.found);
+    }
+
+    #[test]
+    fn a_month_of_charges_that_is_missing_is_told() {
+        assert_eq!(judge_months(&[]).verdict, Verdict::Ok);
+        let missing = judge_months(&["2026-12".to_owned()]);
+        assert_eq!(missing.verdict, Verdict::Warn);
+        assert!(missing.found.contains("2026-12"), "{}", missing.found);
     }
 
     #[test]

@@ -145,7 +145,7 @@ pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 60] = [
+pub(super) const KEYS: [Key; 61] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -264,6 +264,10 @@ pub(super) const KEYS: [Key; 60] = [
     number("jobs.keep_records_days", 30, 36_500, 400)
         .means("how long outcomes are kept; longer than anything is ever sent again"),
     number("jobs.keep_runs_days", 1, 36_500, 90).means("how long runs of jobs are kept"),
+    number("jobs.keep_usage_days", 190, 36_500, 36_500).means(
+        "how long [charges](OPERATIONS.md#retention) are kept, by whole months, and can be \
+             refunded; by default for a hundred years",
+    ),
     word("logging.format", &["auto", "json", "pretty"], "auto")
         .means("`auto` is `json`, or `pretty` on a terminal"),
     word("logging.level", LEVELS, "info").means("`RUST_LOG` overrides it"),

@@ -202,6 +202,7 @@ pub struct JobsConfig {
     pub keep_events_days: i64,
     pub keep_records_days: i64,
     pub keep_runs_days: i64,
+    pub keep_usage_days: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -19,6 +19,7 @@ pub struct Keep {
     pub events_days: i64,
     pub records_days: i64,
     pub runs_days: i64,
+    pub usage_days: i64,
 }
 
 #[derive(Debug, Clone)]

@@ -114,3 +114,23 @@ async fn inbox_page(
 fn count(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
+
+/// Makes the months of charges that are to come, unless they are there.
+pub async fn make_months_in_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    sqlx::query(sql!("usage_months_make")).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// No refund finds the charges of months that ended before that, from now on.
+pub async fn close_usage_in_tx(tx: &mut Tx<'_>, before: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(sql!("usage_close")).bind(before).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Takes away the oldest month that was closed, and says how many charges that were; none when
+/// there is no such month. What they came to is written first, which reads the whole month.
+pub async fn usage_month_in_tx(tx: &mut Tx<'_>) -> Result<Option<u64>, StoreError> {
+    super::audit::read_whole_tables(tx).await?;
+    let gone: Option<i64> = sqlx::query_scalar(sql!("usage_prune")).fetch_one(&mut **tx).await?;
+    Ok(gone.map(count))
+}

@@ -463,6 +463,7 @@ const UNGUARD: &str = "
     BEGIN
         FOR c IN SELECT conrelid::regclass AS relation, conname FROM pg_constraint
                   WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
+                    AND coninhcount = 0
                     AND contype IN ('f', 'c', 'u', 'p')
                   ORDER BY (contype = 'f') DESC, (contype = 'c') DESC
         LOOP

@@ -246,6 +246,7 @@ async fn balances(pool: &PgPool, found: &mut Vec<String>) {
     for (sign, sql) in [
         (1, "SELECT account_id, currency::text, amount - reversed FROM allocations"),
         (-1, "SELECT account_id, currency::text, amount FROM usage_charges"),
+        (-1, "SELECT account_id, currency::text, amount FROM pruned_usage"),
         (1, "SELECT account_id, currency::text, amount FROM usage_refunds"),
     ] {
         for (key, sum) in sums_of_two(pool, sql).await {

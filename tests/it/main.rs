@@ -85,6 +85,7 @@ mod thresholds;
 mod two_feeds;
 mod upgrade;
 mod usage;
+mod usage_months;
 mod verbs;
 mod verbs_named;
 mod verbs_review;

@@ -287,8 +287,8 @@ async fn a_newer_schema_below_a_running_worker_changes_nothing() {
     world.set("USAGE__PROOF", "none");
     let old = spawn_only(&world, &[]);
     round(&world, "one").await;
-    let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-                     AND tablename NOT LIKE '\\_%'";
+    let tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                     AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT LIKE '\\_%'";
     for table in world.database.lines(tables).await {
         let add = format!("ALTER TABLE {table} ADD COLUMN known_later text DEFAULT 'later'");
         world.database.execute(&add).await;

@@ -203,6 +203,8 @@ pub enum DeadLetterReason {
     AdviceConflict,
     /// The same charge, refund or hold came before with other content.
     UsageConflict,
+    /// The charge of this name was recorded, and is not kept any more.
+    UsagePruned,
     /// More is given back than was charged.
     RefundExceedsCharge,
     /// More decimals than the payment's currency has.
@@ -220,11 +222,12 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Conflict,
         Self::BankConflict,
         Self::AdviceConflict,
         Self::UsageConflict,
+        Self::UsagePruned,
         Self::RefundExceedsCharge,
         Self::AmountScale,
         Self::ClaimInFuture,
@@ -240,6 +243,7 @@ impl DeadLetterReason {
             Self::BankConflict => "bank_conflict",
             Self::AdviceConflict => "advice_conflict",
             Self::UsageConflict => "usage_conflict",
+            Self::UsagePruned => "usage_pruned",
             Self::RefundExceedsCharge => "refund_exceeds_charge",
             Self::AmountScale => "amount_scale",
             Self::ClaimInFuture => "claim_in_future",
@@ -256,6 +260,9 @@ impl DeadLetterReason {
             Self::BankConflict => "The bank reported this transaction before with other content.",
             Self::AdviceConflict => "This remittance advice came before with other content.",
             Self::UsageConflict => "This charge, refund or hold came before with other content.",
+            Self::UsagePruned => {
+                "This usage was charged before, so long ago that the charge is not kept any more."
+            }
             Self::RefundExceedsCharge => "More would be given back than was charged.",
             Self::AmountScale => "The amount has more decimals than the currency.",
             Self::ClaimInFuture => "It says that all is known up to a time that has not come.",

@@ -173,6 +173,12 @@ async fn charges(
     let query = sqlx::query(sql!("load_charges")).bind(accounts).bind(ids);
     let mut found = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
+        if row.try_get::<Option<i64>, _>("charge_id")?.is_none() {
+            let account_id = AccountId::trusted(row.try_get("account_id")?);
+            let usage_id = UsageId::trusted(row.try_get("usage_id")?);
+            set.usage.pruned.insert((account_id, usage_id));
+            continue;
+        }
         let charged = charge(&row)?;
         found.insert(charged.id, charged);
     }

@@ -39,7 +39,7 @@ SELECT format('account %s, %s', b.account_id, b.currency) AS subject,
  WHERE b.amount < -coalesce(l.amount, 0)
    -- Usage and returns are facts: what no lot covered and what was clawed back may go beyond, and
    -- nothing else.
-   AND b.amount < -coalesce((SELECT sum(c.uncovered) FROM usage_charges c
+   AND b.amount < -coalesce((SELECT sum(c.uncovered) FROM usage_uncovered c
                               WHERE c.account_id = b.account_id AND c.currency = b.currency), 0)
                   -coalesce((SELECT sum(r.clawed_back)
                                FROM allocation_reversals r JOIN allocations a USING (allocation_id)
@@ -170,7 +170,7 @@ SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
  WHERE r.balance < -coalesce(l.amount, 0)
    -- Usage and returns are facts: what no lot covered and what was clawed back may go beyond, and
    -- nothing else.
-   AND r.balance < -coalesce((SELECT sum(c.uncovered) FROM usage_charges c
+   AND r.balance < -coalesce((SELECT sum(c.uncovered) FROM usage_uncovered c
                                WHERE c.account_id = r.account_id AND c.currency = r.currency), 0)
                   -coalesce((SELECT sum(v.clawed_back)
                                FROM allocation_reversals v JOIN allocations a USING (allocation_id)
@@ -355,6 +355,7 @@ SELECT format('lot %s', coalesce(l.lot_id, c.lot_id)) AS subject,
     OR l.debt_cleared <> coalesce(c.debt, 0)
 
 -- name: audit_charge_is_burnt
+-- Of charges that are gone, what they came to together.
 SELECT format('charge %s of account %s', c.usage_id, c.account_id) AS subject,
        format('of %s micros it burnt %s and %s were uncovered', c.amount, coalesce(b.burnt, 0),
               c.uncovered) AS detail
@@ -362,8 +363,25 @@ SELECT format('charge %s of account %s', c.usage_id, c.account_id) AS subject,
   LEFT JOIN (SELECT cause_id, sum(amount) AS burnt FROM lot_moves
               WHERE kind = 'charge' GROUP BY cause_id) b ON b.cause_id = c.charge_id
  WHERE c.amount <> coalesce(b.burnt, 0) + c.uncovered
+UNION ALL
+SELECT format('pruned charges of account %s in %s', account_id, currency),
+       format('they burnt %s micros and the lots lost %s by them', coalesce(p.burnt, 0),
+              coalesce(m.lost, 0))
+  FROM (SELECT account_id, currency, sum(amount - uncovered) AS burnt FROM pruned_usage
+         GROUP BY account_id, currency) p
+  FULL JOIN (SELECT l.account_id, l.currency, sum(m.amount) AS lost
+               FROM (SELECT lot_id, amount FROM pruned_burns
+                      UNION ALL
+                     SELECT k.lot_id, k.amount FROM lot_consumptions k
+                      WHERE k.kind = 'charge' AND EXISTS (SELECT FROM pruned_months)
+                        AND NOT EXISTS (SELECT FROM usage_charges c
+                                         WHERE c.charge_id = k.cause_id)) m
+               JOIN lots l USING (lot_id)
+              GROUP BY l.account_id, l.currency) m USING (account_id, currency)
+ WHERE coalesce(p.burnt, 0) <> coalesce(m.lost, 0)
 
 -- name: audit_usage_is_posted
+-- Of charges that are gone, month by month.
 SELECT format('ledger transaction %s, account %s', ledger_transaction_id, account_id) AS subject,
        format('the ledger has %s micros %s of usage and its records %s', coalesce(e.total, 0),
               currency, coalesce(u.total, 0)) AS detail
@@ -371,15 +389,38 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
           FROM ledger_entries
          WHERE ledger_account = 'customer_balance'
            AND kind IN ('usage_charged', 'usage_refunded')
+           AND NOT (kind = 'usage_charged' AND EXISTS (
+               SELECT FROM pruned_months m WHERE posted_at >= m.since AND posted_at < m.until))
          GROUP BY ledger_transaction_id, account_id, currency) e
   FULL JOIN (SELECT ledger_transaction_id, account_id, currency, sum(amount) AS total
                FROM (SELECT ledger_transaction_id, account_id, currency, -amount AS amount
                        FROM usage_charges
+                      WHERE NOT EXISTS (SELECT FROM pruned_months m
+                                         WHERE charged_at >= m.since AND charged_at < m.until)
                       UNION ALL
                      SELECT ledger_transaction_id, account_id, currency, amount
                        FROM usage_refunds) r
               GROUP BY ledger_transaction_id, account_id, currency) u
     USING (ledger_transaction_id, account_id, currency)
+ WHERE coalesce(e.total, 0) <> coalesce(u.total, 0)
+UNION ALL
+SELECT format('charges of account %s in the month of %s', account_id, since),
+       format('the ledger has %s micros %s and they were %s', coalesce(e.total, 0), currency,
+              coalesce(u.total, 0))
+  FROM (SELECT m.since, e.account_id, e.currency, -sum(e.amount) AS total
+          FROM pruned_months m
+          JOIN ledger_entries e ON e.posted_at >= m.since AND e.posted_at < m.until
+         WHERE e.ledger_account = 'customer_balance' AND e.kind = 'usage_charged'
+         GROUP BY m.since, e.account_id, e.currency) e
+  FULL JOIN (SELECT since, account_id, currency, sum(amount) AS total
+               FROM (SELECT since, account_id, currency, amount FROM pruned_usage
+                      UNION ALL
+                     SELECT m.since, c.account_id, c.currency, c.amount
+                       FROM pruned_months m
+                       JOIN usage_charges c
+                         ON c.charged_at >= m.since AND c.charged_at < m.until) all_of_it
+              GROUP BY since, account_id, currency) u
+    USING (since, account_id, currency)
  WHERE coalesce(e.total, 0) <> coalesce(u.total, 0)
 
 -- name: audit_refunds_within_charge
@@ -388,7 +429,12 @@ SELECT format('charge %s of account %s', r.usage_id, r.account_id) AS subject,
   FROM (SELECT account_id, usage_id, currency, sum(amount) AS refunded FROM usage_refunds
          GROUP BY account_id, usage_id, currency) r
   LEFT JOIN usage_charges c USING (account_id, usage_id, currency)
- WHERE c.amount IS NULL OR r.refunded > c.amount
+ WHERE r.refunded > c.amount
+    -- The refund stays when the charge is gone.
+    OR c.amount IS NULL AND NOT EXISTS (
+       SELECT FROM usage_ids i
+         JOIN pruned_months m ON i.charged_at >= m.since AND i.charged_at < m.until
+        WHERE i.account_id = r.account_id AND i.usage_id = r.usage_id)
 
 -- name: audit_reversals_are_posted
 -- What a step back takes from a balance is what its reversals say, transaction by transaction.
@@ -464,12 +510,16 @@ SELECT format('account %s, %s', account_id, currency) AS subject,
        format('%s micros of charges and %s of claw-backs were owed, %s are, lots cleared %s',
               coalesce(c.owed, 0), coalesce(l.clawed_back, 0),
               greatest(-coalesce(b.amount, 0), 0), coalesce(l.cleared, 0)) AS detail
-  FROM (SELECT c.account_id, c.currency,
-               sum(c.uncovered - least(c.uncovered, coalesce(r.refunded, 0))) AS owed
-          FROM usage_charges c
-          LEFT JOIN (SELECT account_id, usage_id, sum(amount) AS refunded FROM usage_refunds
-                      GROUP BY account_id, usage_id) r USING (account_id, usage_id)
-         GROUP BY c.account_id, c.currency) c
+  FROM (SELECT account_id, currency, sum(owed) AS owed
+          FROM (SELECT c.account_id, c.currency,
+                       c.uncovered - least(c.uncovered, coalesce(r.refunded, 0)) AS owed
+                  FROM usage_charges c
+                  LEFT JOIN (SELECT account_id, usage_id, sum(amount) AS refunded
+                               FROM usage_refunds
+                              GROUP BY account_id, usage_id) r USING (account_id, usage_id)
+                 UNION ALL
+                SELECT account_id, currency, owed FROM pruned_usage) o
+         GROUP BY account_id, currency) c
   FULL JOIN (SELECT account_id, currency, sum(clawed_back) AS clawed_back,
                     sum(debt_cleared) AS cleared
                FROM lots GROUP BY account_id, currency) l USING (account_id, currency)

@@ -79,9 +79,12 @@ SELECT 'account_payments', p.payment_id, coalesce(p.account_id, a.account_id), p
       FROM (SELECT amount - reversed AS live, account_id FROM allocations
              WHERE payment_id = p.payment_id AND reversed_at IS NULL AND restores IS NULL
              UNION ALL
-            SELECT b.amount - b.reversed, b.account_id FROM payment_returns r
-              JOIN allocations b ON b.restores = r.return_id AND b.payment_id = r.payment_id
-             WHERE r.payment_id = p.payment_id AND b.reversed_at IS NULL) l) a
+            SELECT b.amount - b.reversed, b.account_id
+              FROM (SELECT return_id FROM payment_returns
+                     WHERE payment_id = p.payment_id OFFSET 0) r
+             CROSS JOIN LATERAL (SELECT * FROM allocations
+                                  WHERE restores = r.return_id AND payment_id = p.payment_id
+                                    AND reversed_at IS NULL OFFSET 0) b) l) a
  WHERE p.payment_id = ANY($1::text[]) AND p.allocated <> coalesce(a.total, 0)
 
 -- name: compare_invoices

@@ -67,3 +67,16 @@ DELETE FROM job_runs WHERE (job, scheduled_for) IN (
 -- name: prune_mark
 INSERT INTO pruned AS p (table_name, before) VALUES ($1, $2)
 ON CONFLICT (table_name) DO UPDATE SET before = greatest(p.before, EXCLUDED.before)
+
+-- name: usage_months_make
+-- This month and those after it, unless they are there, by the clock of the database.
+SELECT count(*) FILTER (WHERE make_usage_month(
+           (date_trunc('month', now() AT TIME ZONE 'UTC') + ahead * interval '1 month')::date))
+  FROM generate_series(0, 3) AS ahead
+
+-- name: usage_close
+-- What is old, the clock of the database says too.
+SELECT close_usage(least($1, now() - interval '180 days'))
+
+-- name: usage_prune
+SELECT prune_usage()

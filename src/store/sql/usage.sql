@@ -8,10 +8,13 @@ SELECT n.*, $12 FROM (SELECT unnest($1::text[]) AS account_id, unnest($2::text[]
     unnest($10::bigint[]) AS ledger_transaction_id, unnest($11::bigint[]) AS lot_id) AS n
 
 -- name: load_charges
-SELECT c.account_id, c.usage_id, c.charge_id, c.currency, c.amount, c.uncovered, c.kind, c.hold_id,
+-- Of a charge that is not kept any more the name alone.
+SELECT u.account_id, u.usage_id, c.charge_id, c.currency, c.amount, c.uncovered, c.kind, c.hold_id,
        c.occurred_at, c.ledger_transaction_id, c.lot_id
 FROM unnest($1::text[], $2::text[]) AS n(account_id, usage_id)
-JOIN usage_charges c ON c.account_id = n.account_id AND c.usage_id = n.usage_id
+JOIN usage_ids u ON u.account_id = n.account_id AND u.usage_id = n.usage_id
+LEFT JOIN usage_charges c ON c.charge_id = u.charge_id AND c.charged_at = u.charged_at
+      AND u.charged_at >= (SELECT since FROM usage_kept WHERE only_row)
 
 -- name: insert_refunds
 INSERT INTO usage_refunds (account_id, refund_id, refund_number, usage_id, currency, amount,

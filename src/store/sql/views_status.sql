@@ -166,6 +166,15 @@ SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS present
 -- The migrations that ran here, as sqlx keeps them.
 SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version
 
+-- name: views_health_usage_months
+-- Months, this one and the next, of which the charges would have no partition of their own.
+SELECT to_char(m.month, 'YYYY-MM') AS month
+  FROM generate_series(0, 1) AS ahead
+ CROSS JOIN LATERAL (SELECT (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
+                             + ahead * interval '1 month')::date) AS m (month)
+ WHERE NOT EXISTS (SELECT FROM usage_months u WHERE u.month = m.month)
+ ORDER BY m.month
+
 -- name: views_health_failing
 -- What fails when its turn comes, for long or at its process's cost; what failed once or twice is
 -- tried again within seconds.

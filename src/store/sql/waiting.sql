@@ -69,9 +69,9 @@ SELECT w.wait_key, w.waiting_id, w.place, d.due, w.since
            WHEN w.needs LIKE 'payment:%' THEN
                (SELECT true FROM payments p WHERE p.payment_id = substr(w.needs, 9) LIMIT 1)
            WHEN w.needs LIKE 'usage:%' THEN
-               (SELECT true FROM usage_charges c
-                 WHERE c.account_id = split_part(substr(w.needs, 7), '/', 1)
-                   AND c.usage_id = key_whole(split_part(w.needs, '/', 2)) LIMIT 1)
+               (SELECT true FROM usage_ids u
+                 WHERE u.account_id = split_part(substr(w.needs, 7), '/', 1)
+                   AND u.usage_id = key_whole(split_part(w.needs, '/', 2)) LIMIT 1)
            WHEN w.needs LIKE 'hold:%' THEN
                (SELECT true FROM holds h
                  WHERE h.account_id = split_part(substr(w.needs, 6), '/', 1)

@@ -19,6 +19,7 @@ const MIGRATIONS: &str = sql!("views_health_migrations");
 const HAS_MIGRATIONS: &str = sql!("views_health_has_migrations");
 
 const FUTURE: &str = sql!("views_status_future");
+const USAGE_MONTHS: &str = sql!("views_health_usage_months");
 const FAILING: &str = sql!("views_health_failing");
 const BLOCKING: &str = sql!("views_status_blocking");
 const RELAY: &str = sql!("views_health_relay");
@@ -114,6 +115,14 @@ impl Examined {
     /// What the database says; also when it is not migrated.
     pub async fn checkpoints(&mut self) -> Result<Vec<super::status::CheckpointRow>> {
         super::status::checkpoints(&mut self.connection).await
+    }
+
+    /// This month and the next, where charges have no partition for them.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn missing_months(&mut self) -> Result<Vec<String>> {
+        sqlx::query_scalar(USAGE_MONTHS).fetch_all(&mut self.connection).await
     }
 
     /// Statements that are complete up to a time that has not come, in words.

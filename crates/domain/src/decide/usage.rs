@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::decide::recording::{Halt, Recording};
 use crate::effect::{Effect, Need, Outcome};
 use crate::event::{BalanceCause, Cause, EventKey, Fact};
-use crate::ids::{AccountId, AllocationId, HoldId};
+use crate::ids::{AccountId, AllocationId, HoldId, UsageId};
 use crate::ledger::{LedgerKind, LedgerTransaction};
 use crate::money::{Currency, Money};
 use crate::rejection::DeadLetterReason;
@@ -51,11 +51,21 @@ fn conflict() -> Halt {
     Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::UsageConflict))
 }
 
+/// What was charged so long ago that nothing but its name is kept is neither charged again nor
+/// given back.
+fn kept(set: &WorkingSet, key: &(AccountId, UsageId)) -> Result<()> {
+    if set.usage.pruned.contains(key) {
+        return Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::UsagePruned)));
+    }
+    Ok(())
+}
+
 fn charge(recording: &mut Recording<'_>, charge: &Charge) -> Result {
     let key = (charge.account_id.clone(), charge.usage_id.clone());
     if let Some(known) = recording.set.charge(&key) {
         return if known.charge == *charge { Ok(Outcome::Duplicate) } else { Err(conflict()) };
     }
+    kept(recording.set, &key)?;
     let currency = charge.amount.currency();
     let (burnt, uncovered) = recording.set.burn(&charge.account_id, charge.amount)?;
     let ledger_transaction_id = if charge.amount.is_zero() {
@@ -120,6 +130,7 @@ fn refund(recording: &mut Recording<'_>, refund: &Refund) -> Result {
             // Nothing comes back, whatever was charged: there is nothing to wait for.
             return Ok(Outcome::Applied { subject: Some(format!("usage:{}", refund.usage_id)) });
         }
+        kept(recording.set, &key)?;
         return Err(Need::Charge(key.0, key.1).into());
     };
     let currency = refund.amount.currency();

@@ -61,6 +61,8 @@ pub struct UsageSet {
     /// Accounts that an open dead letter or a waiting record of the feed names.
     pub unproven: HashSet<AccountId>,
     pub(super) charges: Known<(AccountId, UsageId), Charged>,
+    /// Names of charges that were recorded and are not kept any more.
+    pub pruned: HashSet<(AccountId, UsageId)>,
     pub(super) refunds: Known<(AccountId, RefundId), Refund>,
     pub(super) holds: Known<(AccountId, HoldId), Hold>,
     /// What live holds that are not among those set aside.

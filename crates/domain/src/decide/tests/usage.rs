@@ -124,6 +124,21 @@ fn a_refund_while_there_is_debt_burns_the_debt_with_what_came_back() {
     assert_eq!(lots(&desk), ["10.00"]);
 }
 
+/// Of a charge whose month is gone nothing but its name is known.
+#[test]
+fn what_is_not_kept_any_more_is_neither_charged_again_nor_given_back() {
+    let mut desk = Desk::new();
+    let gone = Outcome::DeadLettered(DeadLetterReason::UsagePruned);
+    desk.model.set.usage.pruned.insert((account("A"), UsageId::trusted("U1")));
+    for amount in ["5", "0"] {
+        let again = charge(&desk, "U1", amount, None);
+        assert_eq!(feed(&mut desk, again), gone);
+    }
+    assert_eq!(feed(&mut desk, refund("R1", "U1", "1")), gone);
+    charged(&mut desk, "U2", "3");
+    assert_eq!(balance(&desk), "-3.00");
+}
+
 #[test]
 fn facts_that_contradict_earlier_ones_are_dead_letters() {
     let mut desk = Desk::new();
