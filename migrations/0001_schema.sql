@@ -3339,6 +3339,34 @@ CREATE TRIGGER operator_commands_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON operator_commands FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
 
 ---------------------------------------------------------------------------------------------
+-- How tables are swept (autovacuum). PostgreSQL sweeps a table when a fifth of it changed: of a
+-- table of years that is late, and then much at once.
+
+-- Rows that come and go all day. What is gone stands in the way of every look into these indexes.
+ALTER TABLE payable_invoices SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE open_payments SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE watches SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE waiting_commands SET (autovacuum_vacuum_scale_factor = 0.02);
+-- Every batch updates customers. That is HOT while their pages have room, which this keeps so.
+ALTER TABLE accounts SET (autovacuum_vacuum_scale_factor = 0.02);
+-- Old rows go page by page, new ones come: what is free is used again before the table grows.
+ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE inbox SET (autovacuum_vacuum_scale_factor = 0.02);
+-- Rows that only come: each million is frozen once, as it is for ever, instead of all of them when
+-- the age of the oldest forces it.
+ALTER TABLE ledger_transfers SET (autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000, autovacuum_freeze_min_age = 0);
+ALTER TABLE lot_consumptions SET (autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000, autovacuum_freeze_min_age = 0);
+-- Rows that come, and change for a while: swept as often, frozen when they are old.
+ALTER TABLE payments SET (autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000);
+ALTER TABLE allocations SET (autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000);
+ALTER TABLE bank_transactions SET (autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000);
+
+---------------------------------------------------------------------------------------------
 -- The worker's role: it may do what the worker does and nothing else. The ledger is append-only for
 -- it by privilege, the triggers are the second fence.
 
