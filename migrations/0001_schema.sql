@@ -61,7 +61,8 @@ BEGIN
                 (SELECT true FROM accounts a WHERE a.account_id = n.account_id LIMIT 1) IS NULL)
     THEN
         RAISE EXCEPTION 'a row of % for an account that does not exist', TG_TABLE_NAME
-            USING ERRCODE = '23503', CONSTRAINT = TG_TABLE_NAME || '_have_their_account';
+            USING ERRCODE = '23503',
+                  CONSTRAINT = coalesce(TG_ARGV[0], TG_TABLE_NAME) || '_have_their_account';
     END IF;
     RETURN NULL;
 END $$;
@@ -551,53 +552,139 @@ CREATE TRIGGER invoices_noted_again AFTER UPDATE ON invoices
     REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION note_invoices();
 
 ---------------------------------------------------------------------------------------------
--- Payments.
+-- Money: payments and what the bank told, which are one row where the one is of the other.
 
-CREATE TABLE payments (
-    payment_id     text COLLATE "C" PRIMARY KEY
+-- A row is a record of the bank, a payment, or both: the credit that a bank booked and the payment
+-- that it is share their row, so neither can lose the other or say another amount. A payment alone
+-- was recorded by a person or split from another; a record alone moved no customer's money, or has
+-- not yet. The views `payments` and `bank_transactions` show the two kinds. Columns of one width
+-- stand together, so that nothing is lost between them.
+CREATE TABLE money_records (
+    amount         bigint NOT NULL,
+    -- When the payment was recorded; of a record without one, when it was told.
+    recorded_at    timestamptz NOT NULL,
+    allocated      bigint CONSTRAINT payments_allocated_check CHECK (allocated >= 0),
+    returned       bigint CONSTRAINT payments_returned_check CHECK (returned >= 0),
+    refunded       bigint CONSTRAINT payments_refunded_check CHECK (refunded >= 0),
+    -- What a payment gave to its parts; of a part that was taken back, what it gave back.
+    split          bigint CONSTRAINT payments_split_check CHECK (split >= 0),
+    -- Last sequence of events keyed by this payment, while it had no account.
+    event_sequence bigint CONSTRAINT payments_event_sequence_check CHECK (event_sequence >= 0),
+    -- What was decided when it was recorded, if anything was: nearly all payments have this
+    -- decision and no other. Later ones are in further_decisions, where the columns are explained;
+    -- the view decisions has them all.
+    first_decision_id   bigint,
+    charges             bigint CONSTRAINT bank_transactions_charges_check CHECK (charges >= 0),
+    -- The amount that the payer ordered.
+    instructed_amount   bigint CONSTRAINT bank_transactions_instructed_amount_check
+        CHECK (instructed_amount > 0),
+    -- Of an entry that was booked as one sum: which of its transactions this is, what the entry is
+    -- in all, how many it has.
+    entry_amount        bigint CONSTRAINT bank_transactions_entry_amount_check
+        CHECK (entry_amount >= 0),
+    -- When the bank told of what was booked as a payment later.
+    told_at        timestamptz,
+    received_on    date,
+    booking_date   date,
+    value_date     date,
+    first_rule_set_version integer,
+    first_policy_version   integer CONSTRAINT payments_first_policy_version_check
+        CHECK (first_policy_version >= 0),
+    detail_index   integer CONSTRAINT bank_transactions_detail_index_check
+        CHECK (detail_index BETWEEN 1 AND 100000),
+    entry_details  integer,
+    first_form     smallint CONSTRAINT payments_first_form_check CHECK (first_form IN (0, 1)),
+    reversal       boolean,
+    -- A booking that took the place of its own pending record was announced by that.
+    announced      boolean,
+    payment_id     text COLLATE "C" CONSTRAINT payments_payment_id_check
         CHECK (payment_id !~ '[^A-Za-z0-9._:-]' AND length(payment_id) BETWEEN 1 AND 64),
     -- Refers to accounts: check_account_exists.
     account_id     text COLLATE "C",
     currency       currency_code NOT NULL,
-    amount         bigint NOT NULL CHECK (amount > 0 AND amount < 1000000000000000000),
-    allocated      bigint NOT NULL DEFAULT 0 CHECK (allocated >= 0),
-    returned       bigint NOT NULL DEFAULT 0 CHECK (returned >= 0),
-    refunded       bigint NOT NULL DEFAULT 0 CHECK (refunded >= 0),
-    state          text COLLATE "C" NOT NULL CHECK (state IN ('allocated', 'partly_allocated',
-                   'on_account', 'parked', 'returned', 'removed', 'ignored', 'split')),
+    state          text COLLATE "C" CONSTRAINT payments_state_check
+        CHECK (state IN ('allocated', 'partly_allocated', 'on_account', 'parked', 'returned',
+                         'removed', 'ignored', 'split')),
     -- Why it is parked or ignored, a stable code (docs/ERRORS.md).
-    reason         text COLLATE "C"
-                    CHECK (reason !~ '[^a-z0-9_]' AND length(reason) BETWEEN 1 AND 40),
-    origin         text COLLATE "C" NOT NULL CHECK (origin IN ('bank', 'manual', 'split')),
-    received_on    date NOT NULL,
-    method         text CHECK (char_length(method) <= 200),
-    reference      text CHECK (char_length(reference) <= 200),
-    remark         text CHECK (char_length(remark) <= 200),
-    -- Last sequence of events keyed by this payment, while it had no account.
-    event_sequence bigint NOT NULL DEFAULT 0 CHECK (event_sequence >= 0),
-    recorded_at    timestamptz NOT NULL,
-    -- What a payment gave to its parts; of a part that was taken back, what it gave back.
-    split          bigint NOT NULL DEFAULT 0 CHECK (split >= 0),
+    reason         text COLLATE "C" CONSTRAINT payments_reason_check
+        CHECK (reason !~ '[^a-z0-9_]' AND length(reason) BETWEEN 1 AND 40),
+    origin         text COLLATE "C" CONSTRAINT payments_origin_check
+        CHECK (origin IN ('bank', 'manual', 'split')),
+    method         text CONSTRAINT payments_method_check CHECK (char_length(method) <= 200),
+    reference      text CONSTRAINT payments_reference_check CHECK (char_length(reference) <= 200),
+    remark         text CONSTRAINT payments_remark_check CHECK (char_length(remark) <= 200),
     -- What only a person answers about a payment: whether it is money that was not there before, or
     -- what becomes of what a person took apart or out. It stays while the payment is returned,
     -- split or removed, until a person assigns or allocates it: no rule allocates it, which the
     -- check says.
-    question       text COLLATE "C"
+    question       text COLLATE "C" CONSTRAINT payments_question_check
         CHECK (question IN ('possible_duplicate', 'too_many_alike', 'split_undone', 'taken_out')),
-    -- What was decided when it was recorded, if anything was: nearly all payments have this
-    -- decision and no other. Later ones are in further_decisions, where the columns are explained;
-    -- the view decisions has them all.
-    first_decision_id      bigint,
-    first_rule_set_version integer,
-    first_policy_version   integer CHECK (first_policy_version >= 0),
-    first_form             smallint CHECK (first_form IN (0, 1)),
-    first_rule             text COLLATE "C" CHECK (first_rule ~ '^(R[0-9][0-9]?[a-z]?|G[0-9])$'),
-    first_outcome          text COLLATE "C"
+    first_rule     text COLLATE "C" CONSTRAINT payments_first_rule_check
+        CHECK (first_rule ~ '^(R[0-9][0-9]?[a-z]?|G[0-9])$'),
+    first_outcome  text COLLATE "C" CONSTRAINT payments_first_outcome_check
         CHECK (first_outcome IN ('allocated', 'suggested', 'on_account', 'parked')),
-    first_reason           text COLLATE "C",
-    first_explanation      bytea CHECK (octet_length(first_explanation) > 0),
+    first_reason   text COLLATE "C",
+    first_explanation      bytea CONSTRAINT payments_first_explanation_check
+        CHECK (octet_length(first_explanation) > 0),
     first_caused_by_source text COLLATE "C",
     first_caused_by_id     text COLLATE "C",
+    bank_account   text COLLATE "C" CONSTRAINT bank_transactions_bank_account_check
+        CHECK (bank_account !~ '[^A-Za-z0-9._:-]' AND length(bank_account) BETWEEN 1 AND 64),
+    -- 'id:…' by the bank's own id, 'entry:…' by statement and entry, 'print:…' by content. Two
+    -- names of 128 characters of which each may be escaped to three.
+    bank_key       text COLLATE "C" CONSTRAINT bank_transactions_bank_key_check
+        CHECK (length(bank_key) BETWEEN 1 AND 800),
+    content_hash   bytea CONSTRAINT bank_transactions_content_hash_check
+        CHECK (length(content_hash) = 32),
+    status         text COLLATE "C" CONSTRAINT bank_transactions_status_check
+        CHECK (status IN ('BOOK', 'PDNG', 'INFO')),
+    -- What became of it: a payment, or why not. Banks book entries of 0.00 to say something, and
+    -- count them in their statements: they are recorded and are no payment.
+    disposition    text COLLATE "C" CONSTRAINT bank_transactions_disposition_check
+        CHECK (disposition IN ('payment', 'not_booked', 'superseded', 'return_parked', 'returned',
+               'return_undone', 'return_ended', 'refund_bounced', 'outgoing', 'no_money')),
+    credit_debit   text COLLATE "C" CONSTRAINT bank_transactions_credit_debit_check
+        CHECK (credit_debit IN ('CRDT', 'DBIT')),
+    instructed_currency currency_code,
+    bank_transaction_id text,
+    statement_id        text,
+    entry_reference     text,
+    end_to_end_id       text,
+    debtor_name         text,
+    debtor_account      text,
+    virtual_account     text,
+    creditor_reference  text,
+    -- The payer's lines, one per line; backslash, line feed and NUL are kept as \\, \n and \0.
+    unstructured        text,
+    return_of           jsonb,
+    -- Of a pending record whose money was booked under another id: the key of the booking, in the
+    -- same bank account.
+    superseded_by       text COLLATE "C",
+    -- Neither is partial: a payment has one record of the bank, and a record one payment. What
+    -- refers to a payment refers to its id, what refers to a record to its key.
+    CONSTRAINT money_records_payment UNIQUE (payment_id),
+    CONSTRAINT money_records_bank_key UNIQUE (bank_account, bank_key),
+    CONSTRAINT money_record_is_of_something
+        CHECK (payment_id IS NOT NULL OR bank_key IS NOT NULL),
+    CONSTRAINT payment_is_whole CHECK (
+        num_nulls(payment_id, state, origin, received_on, allocated, returned, refunded, split,
+                  event_sequence) IN (0, 9)
+        AND (payment_id IS NOT NULL OR num_nonnulls(account_id, reason, method, reference, remark,
+                 question, first_decision_id, told_at) = 0)),
+    CONSTRAINT bank_record_is_whole CHECK (
+        num_nulls(bank_account, bank_key, content_hash, status, disposition, credit_debit,
+                  reversal, announced, booking_date) IN (0, 9)
+        AND (bank_key IS NOT NULL OR num_nonnulls(charges, value_date, bank_transaction_id,
+                 statement_id, entry_reference, end_to_end_id, debtor_name, debtor_account,
+                 virtual_account, creditor_reference, unstructured, return_of,
+                 instructed_currency, instructed_amount, detail_index, superseded_by, told_at)
+             = 0)),
+    -- What the bank booked for a customer is in the row of its payment, and nothing else is.
+    CONSTRAINT bank_payment_has_its_record
+        CHECK ((payment_id IS NOT NULL AND bank_key IS NOT NULL) = (coalesce(origin, '') = 'bank')),
+    CONSTRAINT bank_transactions_amount_check CHECK (amount >= 0),
+    CONSTRAINT payments_amount_check CHECK (payment_id IS NULL
+        OR (amount > 0 AND amount < 1000000000000000000)),
     CONSTRAINT payment_first_decision_is_whole
         CHECK (num_nulls(first_decision_id, first_rule_set_version, first_policy_version,
                    first_form, first_rule, first_outcome, first_explanation,
@@ -621,18 +708,110 @@ CREATE TABLE payments (
     -- A part belongs to somebody, and nobody else gives such ids.
     CONSTRAINT payment_part_is_owned
         CHECK (origin <> 'split' OR (account_id IS NOT NULL AND payment_id LIKE 'SPLIT:%')),
-    CONSTRAINT payments_in_question_pay_nothing CHECK (question IS NULL OR allocated = 0)
+    CONSTRAINT payments_in_question_pay_nothing CHECK (question IS NULL OR allocated = 0),
+    CONSTRAINT bank_payment_iff_disposition
+        CHECK ((disposition = 'payment') = (payment_id IS NOT NULL)),
+    CONSTRAINT bank_payment_is_booked_credit CHECK (disposition <> 'payment'
+        OR (status = 'BOOK' AND credit_debit = 'CRDT' AND NOT reversal)),
+    CONSTRAINT bank_no_money_moves_none
+        CHECK ((disposition = 'no_money') = (status = 'BOOK' AND amount = 0)),
+    CONSTRAINT bank_instructed_is_money
+        CHECK ((instructed_currency IS NULL) = (instructed_amount IS NULL)),
+    CONSTRAINT bank_entry_has_details CHECK (detail_index IS NOT NULL
+        OR (entry_amount IS NULL AND entry_details IS NULL)),
+    CONSTRAINT bank_detail_within_entry CHECK (detail_index <= entry_details
+        AND entry_details <= 100000),
+    -- What its details belong together by.
+    CONSTRAINT bank_entry_is_named CHECK (detail_index IS NULL
+        OR bank_transaction_id IS NOT NULL
+        OR (statement_id IS NOT NULL AND entry_reference IS NOT NULL)),
+    CONSTRAINT bank_superseded_was_pending CHECK (disposition <> 'superseded'
+        OR (status = 'PDNG' AND superseded_by IS NOT NULL)),
+    CONSTRAINT bank_superseded_by_another CHECK (superseded_by IS NULL
+        OR (disposition = 'superseded' AND superseded_by <> bank_key))
 ) WITH (fillfactor = 90);
 -- People look for payments by day, by amount and of one customer. None of these columns changes
 -- when something is paid, so updates stay HOT. Equal values share an entry: a batch adds little at
 -- the end of each. `account_id` changes only when a payment is assigned.
-CREATE INDEX payments_days ON payments (received_on, recorded_at);
-CREATE INDEX payments_amount ON payments (amount, received_on, recorded_at);
-CREATE INDEX payments_account_days ON payments (account_id, received_on, recorded_at);
+CREATE INDEX payments_days ON money_records (received_on, recorded_at)
+    WHERE payment_id IS NOT NULL;
+CREATE INDEX payments_amount ON money_records (amount, received_on, recorded_at)
+    WHERE payment_id IS NOT NULL;
+CREATE INDEX payments_account_days ON money_records (account_id, received_on, recorded_at)
+    WHERE payment_id IS NOT NULL;
+-- What is not booked yet, for the guard against money that is on its way.
+CREATE INDEX bank_transactions_pending ON money_records (bank_account, bank_key)
+    WHERE status = 'PDNG' AND disposition = 'not_booked';
+-- What only announces money, by what its booking will say too.
+CREATE INDEX bank_transactions_pending_payer
+    ON money_records (bank_account, currency, amount, payer_key(debtor_account), bank_key)
+    WHERE status = 'PDNG' AND disposition = 'not_booked';
+CREATE INDEX bank_transactions_pending_order
+    ON money_records (bank_account, currency, amount, end_to_end_id, bank_key)
+    WHERE status = 'PDNG' AND disposition = 'not_booked';
+CREATE INDEX bank_transactions_superseded ON money_records (bank_account, superseded_by)
+    WHERE superseded_by IS NOT NULL;
+-- For what is announced after it was booked. Written for next to nothing.
+CREATE INDEX bank_transactions_days ON money_records USING brin (booking_date)
+    WITH (pages_per_range = 16);
+-- The last of equal records without any id: the next one has the next ordinal, however many there
+-- are. Length comes first: an ordinal of more digits is greater.
+CREATE INDEX bank_transactions_equal
+    ON money_records (bank_account, left(bank_key, 71), length(bank_key), bank_key)
+    WHERE bank_key LIKE 'print:%';
+-- Payments are found by amount and value date; those of another value date by this.
+CREATE INDEX bank_transactions_other_day
+    ON money_records (bank_account, booking_date, amount)
+    WHERE payment_id IS NOT NULL AND bank_transaction_id IS NOT NULL
+      AND value_date <> booking_date;
+-- For the rare look-up of an original by what the bank repeats of it. Written for next to nothing.
+CREATE INDEX bank_transactions_return_hints ON money_records
+    USING brin (end_to_end_id text_bloom_ops, debtor_account text_bloom_ops)
+    WITH (pages_per_range = 32);
+-- A return may name the entry that its original is a detail of.
+CREATE INDEX bank_transactions_detail_id
+    ON money_records (bank_account, bank_transaction_id, currency, amount)
+    WHERE detail_index IS NOT NULL AND bank_transaction_id IS NOT NULL;
+-- What the bank took back, and undid of that: the same may be told again.
+CREATE INDEX bank_transactions_steps_back
+    ON money_records (bank_account, booking_date, currency, amount)
+    WHERE bank_transaction_id IS NOT NULL
+      AND disposition IN ('return_parked', 'returned', 'return_undone', 'return_ended',
+                          'refund_bounced');
+CREATE INDEX bank_transactions_nameless_back
+    ON money_records (bank_account, booking_date, currency, amount)
+    WHERE bank_transaction_id IS NULL
+      AND disposition IN ('return_parked', 'returned', 'return_undone', 'return_ended',
+                          'refund_bounced');
 -- What is packed becomes no shorter by packing it again.
-ALTER TABLE payments ALTER COLUMN first_explanation SET STORAGE EXTERNAL;
-CREATE TRIGGER payments_stay BEFORE DELETE OR TRUNCATE ON payments
+ALTER TABLE money_records ALTER COLUMN first_explanation SET STORAGE EXTERNAL;
+CREATE TRIGGER money_records_stay BEFORE DELETE OR TRUNCATE ON money_records
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+CREATE VIEW payments AS
+SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, state, reason,
+       origin, received_on, method, reference, remark, event_sequence, recorded_at, split, question,
+       first_decision_id, first_rule_set_version, first_policy_version, first_form, first_rule,
+       first_outcome, first_reason, first_explanation, first_caused_by_source, first_caused_by_id
+  FROM money_records WHERE payment_id IS NOT NULL;
+ALTER VIEW payments ALTER COLUMN allocated SET DEFAULT 0, ALTER COLUMN returned SET DEFAULT 0,
+    ALTER COLUMN refunded SET DEFAULT 0, ALTER COLUMN split SET DEFAULT 0,
+    ALTER COLUMN event_sequence SET DEFAULT 0;
+
+-- Everything that a bank feed reported, also what moved no money.
+CREATE VIEW bank_transactions AS
+SELECT bank_account, bank_key, content_hash, status, disposition, payment_id, credit_debit,
+       reversal, currency, amount, charges, booking_date, value_date, bank_transaction_id,
+       statement_id, entry_reference, end_to_end_id, debtor_name, debtor_account, virtual_account,
+       creditor_reference, unstructured, return_of, coalesce(told_at, recorded_at) AS recorded_at,
+       instructed_currency, instructed_amount, detail_index, entry_amount, entry_details,
+       superseded_by, announced
+  FROM money_records WHERE bank_key IS NOT NULL;
+ALTER VIEW bank_transactions ALTER COLUMN announced SET DEFAULT false;
+
+-- What the worker may still write anew: of a payment only what paying changes.
+CREATE VIEW records_without_payment AS
+SELECT * FROM money_records WHERE payment_id IS NULL;
 
 -- What was decided first is never changed, nor given to a payment afterwards. An update that names
 -- none of these columns, as all of the worker's do, does not come by here.
@@ -644,8 +823,9 @@ END $$;
 CREATE TRIGGER payment_first_decision_stays BEFORE UPDATE OF payment_id, recorded_at,
     first_decision_id, first_rule_set_version, first_policy_version, first_form, first_rule,
     first_outcome, first_reason, first_explanation, first_caused_by_source, first_caused_by_id
-    ON payments FOR EACH ROW
-    WHEN ((OLD.payment_id, OLD.recorded_at, OLD.first_decision_id, OLD.first_rule_set_version,
+    ON money_records FOR EACH ROW
+    WHEN (OLD.payment_id IS NOT NULL
+      AND (OLD.payment_id, OLD.recorded_at, OLD.first_decision_id, OLD.first_rule_set_version,
            OLD.first_policy_version, OLD.first_form, OLD.first_rule, OLD.first_outcome,
            OLD.first_reason, OLD.first_explanation, OLD.first_caused_by_source,
            OLD.first_caused_by_id)
@@ -655,12 +835,24 @@ CREATE TRIGGER payment_first_decision_stays BEFORE UPDATE OF payment_id, recorde
            NEW.first_reason, NEW.first_explanation, NEW.first_caused_by_source,
            NEW.first_caused_by_id))
     EXECUTE FUNCTION refuse_change_of_first_decision();
-CREATE TRIGGER payments_inserted AFTER INSERT ON payments
+
+-- Nor does the bank's record of a payment become another's, nor any record one of another key.
+CREATE FUNCTION refuse_change_of_record() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a record of the bank stays the one of its payment and its key'
+        USING ERRCODE = '42501', CONSTRAINT = 'bank_record_stays';
+END $$;
+CREATE TRIGGER bank_record_stays BEFORE UPDATE OF bank_account, bank_key
+    ON money_records FOR EACH ROW
+    WHEN ((OLD.bank_account, OLD.bank_key) IS DISTINCT FROM (NEW.bank_account, NEW.bank_key))
+    EXECUTE FUNCTION refuse_change_of_record();
+
+CREATE TRIGGER payments_inserted AFTER INSERT ON money_records
     REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
-CREATE TRIGGER payments_updated AFTER UPDATE ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists('payments');
+CREATE TRIGGER payments_updated AFTER UPDATE ON money_records
     REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists('payments');
 
 -- Money that was ever allocated stays with the account and the currency that it was allocated in.
 CREATE FUNCTION refuse_new_owner() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -671,7 +863,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER payment_keeps_its_owner AFTER UPDATE ON payments FOR EACH ROW
+CREATE TRIGGER payment_keeps_its_owner AFTER UPDATE ON money_records FOR EACH ROW
     WHEN (OLD.account_id IS NOT NULL AND (OLD.payment_id, OLD.account_id, OLD.currency)
             IS DISTINCT FROM (NEW.payment_id, NEW.account_id, NEW.currency))
     EXECUTE FUNCTION refuse_new_owner();
@@ -682,7 +874,7 @@ BEGIN
     NEW.question := NEW.reason;
     RETURN NEW;
 END $$;
-CREATE TRIGGER payments_keep_question BEFORE INSERT OR UPDATE OF state, reason ON payments
+CREATE TRIGGER payments_keep_question BEFORE INSERT OR UPDATE OF state, reason ON money_records
     FOR EACH ROW WHEN (NEW.question IS NULL AND NEW.reason IN
         ('possible_duplicate', 'too_many_alike', 'split_undone', 'taken_out'))
     EXECUTE FUNCTION keep_question();
@@ -698,7 +890,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE CONSTRAINT TRIGGER payment_part_is_whole AFTER INSERT OR UPDATE ON payments
+CREATE CONSTRAINT TRIGGER payment_part_is_whole AFTER INSERT OR UPDATE ON money_records
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (NEW.origin = 'split' AND NEW.split > 0
           AND (NEW.allocated > 0 OR NEW.returned + NEW.refunded + NEW.split < NEW.amount))
@@ -708,7 +900,7 @@ CREATE CONSTRAINT TRIGGER payment_part_is_whole AFTER INSERT OR UPDATE ON paymen
 -- candidates and `status` look here and not through all payments. A table and not a partial index,
 -- so that what changes a payment stays a HOT update there. The database keeps it by itself.
 CREATE TABLE open_payments (
-    payment_id text COLLATE "C" PRIMARY KEY REFERENCES payments,
+    payment_id text COLLATE "C" PRIMARY KEY REFERENCES money_records (payment_id),
     -- Whether the bank reported it: only these are decided again.
     bank       boolean NOT NULL,
     account_id text COLLATE "C",
@@ -744,153 +936,20 @@ BEGIN
      WHERE (o.account_id, o.free) IS DISTINCT FROM (EXCLUDED.account_id, EXCLUDED.free);
     RETURN NULL;
 END $$;
-CREATE TRIGGER open_payments_inserted AFTER INSERT ON payments
+CREATE TRIGGER open_payments_inserted AFTER INSERT ON money_records
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION keep_open_payments();
-CREATE TRIGGER open_payments_updated AFTER UPDATE ON payments
+CREATE TRIGGER open_payments_updated AFTER UPDATE ON money_records
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION keep_open_payments();
 
 ---------------------------------------------------------------------------------------------
 -- Records of the bank.
 
--- Everything that a bank feed reported, also what moved no money.
-CREATE TABLE bank_transactions (
-    bank_account        text COLLATE "C" NOT NULL
-        CHECK (bank_account !~ '[^A-Za-z0-9._:-]' AND length(bank_account) BETWEEN 1 AND 64),
-    -- 'id:…' by the bank's own id, 'entry:…' by statement and entry, 'print:…' by content. Two
-    -- names of 128 characters of which each may be escaped to three.
-    bank_key            text COLLATE "C" NOT NULL CHECK (length(bank_key) BETWEEN 1 AND 800),
-    content_hash        bytea NOT NULL CHECK (length(content_hash) = 32),
-    status              text COLLATE "C" NOT NULL CHECK (status IN ('BOOK', 'PDNG', 'INFO')),
-    -- What became of it: a payment, or why not. Banks book entries of 0.00 to say something, and
-    -- count them in their statements: they are recorded and are no payment.
-    disposition         text COLLATE "C" NOT NULL CHECK (disposition IN ('payment', 'not_booked',
-                        'superseded', 'return_parked', 'returned', 'return_undone', 'return_ended',
-                        'refund_bounced', 'outgoing', 'no_money')),
-    payment_id          text COLLATE "C" UNIQUE,
-    credit_debit        text COLLATE "C" NOT NULL CHECK (credit_debit IN ('CRDT', 'DBIT')),
-    reversal            boolean NOT NULL,
-    currency            currency_code NOT NULL,
-    amount              bigint NOT NULL CHECK (amount >= 0),
-    charges             bigint CHECK (charges >= 0),
-    booking_date        date NOT NULL,
-    value_date          date,
-    bank_transaction_id text,
-    statement_id        text,
-    entry_reference     text,
-    end_to_end_id       text,
-    debtor_name         text,
-    debtor_account      text,
-    virtual_account     text,
-    creditor_reference  text,
-    -- The payer's lines, one per line; backslash, line feed and NUL are kept as \\, \n and \0.
-    unstructured        text,
-    return_of           jsonb,
-    recorded_at         timestamptz NOT NULL,
-    -- The amount that the payer ordered.
-    instructed_currency currency_code,
-    instructed_amount   bigint CHECK (instructed_amount > 0),
-    -- Of an entry that was booked as one sum: which of its transactions this is, what the entry is
-    -- in all, how many it has.
-    detail_index        integer CHECK (detail_index BETWEEN 1 AND 100000),
-    entry_amount        bigint CHECK (entry_amount >= 0),
-    entry_details       integer,
-    -- Of a pending record whose money was booked under another id: the key of the booking, in the
-    -- same bank account.
-    superseded_by       text COLLATE "C",
-    -- A booking that took the place of its own pending record was announced by that.
-    announced           boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (bank_account, bank_key),
-    CONSTRAINT bank_payment_iff_disposition
-        CHECK ((disposition = 'payment') = (payment_id IS NOT NULL)),
-    CONSTRAINT bank_payment_is_booked_credit CHECK (disposition <> 'payment'
-        OR (status = 'BOOK' AND credit_debit = 'CRDT' AND NOT reversal)),
-    CONSTRAINT bank_no_money_moves_none
-        CHECK ((disposition = 'no_money') = (status = 'BOOK' AND amount = 0)),
-    CONSTRAINT bank_instructed_is_money
-        CHECK ((instructed_currency IS NULL) = (instructed_amount IS NULL)),
-    CONSTRAINT bank_entry_has_details CHECK (detail_index IS NOT NULL
-        OR (entry_amount IS NULL AND entry_details IS NULL)),
-    CONSTRAINT bank_detail_within_entry CHECK (detail_index <= entry_details
-        AND entry_details <= 100000),
-    -- What its details belong together by.
-    CONSTRAINT bank_entry_is_named CHECK (detail_index IS NULL
-        OR bank_transaction_id IS NOT NULL
-        OR (statement_id IS NOT NULL AND entry_reference IS NOT NULL)),
-    CONSTRAINT bank_superseded_was_pending CHECK (disposition <> 'superseded'
-        OR (status = 'PDNG' AND superseded_by IS NOT NULL)),
-    CONSTRAINT bank_superseded_by_another CHECK (superseded_by IS NULL
-        OR (disposition = 'superseded' AND superseded_by <> bank_key))
-);
--- What is not booked yet, for the guard against money that is on its way.
-CREATE INDEX bank_transactions_pending ON bank_transactions (bank_account, bank_key)
-    WHERE status = 'PDNG' AND disposition = 'not_booked';
--- What only announces money, by what its booking will say too.
-CREATE INDEX bank_transactions_pending_payer
-    ON bank_transactions (bank_account, currency, amount, payer_key(debtor_account), bank_key)
-    WHERE status = 'PDNG' AND disposition = 'not_booked';
-CREATE INDEX bank_transactions_pending_order
-    ON bank_transactions (bank_account, currency, amount, end_to_end_id, bank_key)
-    WHERE status = 'PDNG' AND disposition = 'not_booked';
-CREATE INDEX bank_transactions_superseded ON bank_transactions (bank_account, superseded_by)
-    WHERE superseded_by IS NOT NULL;
--- For what is announced after it was booked. Written for next to nothing.
-CREATE INDEX bank_transactions_days ON bank_transactions USING brin (booking_date)
-    WITH (pages_per_range = 16);
--- The last of equal records without any id: the next one has the next ordinal, however many there
--- are. Length comes first: an ordinal of more digits is greater.
-CREATE INDEX bank_transactions_equal
-    ON bank_transactions (bank_account, left(bank_key, 71), length(bank_key), bank_key)
-    WHERE bank_key LIKE 'print:%';
--- Payments are found by amount and value date; those of another value date by this.
-CREATE INDEX bank_transactions_other_day
-    ON bank_transactions (bank_account, booking_date, amount)
-    WHERE disposition = 'payment' AND bank_transaction_id IS NOT NULL
-      AND value_date <> booking_date;
--- For the rare look-up of an original by what the bank repeats of it. Written for next to nothing.
-CREATE INDEX bank_transactions_return_hints ON bank_transactions
-    USING brin (end_to_end_id text_bloom_ops, debtor_account text_bloom_ops)
-    WITH (pages_per_range = 32);
--- A return may name the entry that its original is a detail of.
-CREATE INDEX bank_transactions_detail_id
-    ON bank_transactions (bank_account, bank_transaction_id, currency, amount)
-    WHERE detail_index IS NOT NULL AND bank_transaction_id IS NOT NULL;
--- What the bank took back, and undid of that: the same may be told again.
-CREATE INDEX bank_transactions_steps_back
-    ON bank_transactions (bank_account, booking_date, currency, amount)
-    WHERE bank_transaction_id IS NOT NULL
-      AND disposition IN ('return_parked', 'returned', 'return_undone', 'return_ended',
-                          'refund_bounced');
-CREATE INDEX bank_transactions_nameless_back
-    ON bank_transactions (bank_account, booking_date, currency, amount)
-    WHERE bank_transaction_id IS NULL
-      AND disposition IN ('return_parked', 'returned', 'return_undone', 'return_ended',
-                          'refund_bounced');
-
--- A record that is a payment has it.
-CREATE FUNCTION check_bank_payments() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-BEGIN
-    IF EXISTS (SELECT 1 FROM changed n WHERE n.payment_id IS NOT NULL AND
-                (SELECT true FROM payments p WHERE p.payment_id = n.payment_id LIMIT 1) IS NULL)
-    THEN
-        RAISE EXCEPTION 'a bank transaction without its payment'
-            USING ERRCODE = '23503', CONSTRAINT = 'bank_transaction_has_payment';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER bank_transactions_inserted AFTER INSERT ON bank_transactions
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
-CREATE TRIGGER bank_transactions_updated AFTER UPDATE ON bank_transactions
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
-
 -- Payments that the bank gave no id. The same money may come again with another text or in another
 -- delivery: what looks like an earlier one is parked, and a person says which it is.
 CREATE TABLE payments_without_bank_id (
-    payment_id   text COLLATE "C" PRIMARY KEY REFERENCES payments,
+    payment_id   text COLLATE "C" PRIMARY KEY REFERENCES money_records (payment_id),
     bank_account text COLLATE "C" NOT NULL,
     booking_date date NOT NULL,
     currency     currency_code NOT NULL,
@@ -899,7 +958,7 @@ CREATE TABLE payments_without_bank_id (
     source       text,
     delivered_at timestamptz,
     -- The earlier payment that this one may be again, with a bank id or without.
-    looks_like   text COLLATE "C" REFERENCES payments,
+    looks_like   text COLLATE "C" REFERENCES money_records (payment_id),
     -- Of equal money without an id only that of the same payer, or of nobody, may be the same. No
     -- payer: nobody's account.
     payer        text COLLATE "C" CHECK (payer <> ''),
@@ -933,8 +992,10 @@ CREATE TABLE told_again (
     -- The earlier record of the same bank account that it may be.
     earlier_key  text COLLATE "C" NOT NULL,
     PRIMARY KEY (bank_account, bank_key),
-    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions,
-    FOREIGN KEY (bank_account, earlier_key) REFERENCES bank_transactions,
+    FOREIGN KEY (bank_account, bank_key)
+        REFERENCES money_records (bank_account, bank_key),
+    FOREIGN KEY (bank_account, earlier_key)
+        REFERENCES money_records (bank_account, bank_key),
     CONSTRAINT told_again_is_another CHECK (earlier_key <> bank_key)
 );
 CREATE INDEX told_again_earlier ON told_again (bank_account, earlier_key);
@@ -1064,7 +1125,8 @@ CREATE TABLE entry_statements (
     statement_id text NOT NULL CHECK (statement_id <> ''),
     recorded_at  timestamptz NOT NULL,
     PRIMARY KEY (bank_account, bank_key, statement_id),
-    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions
+    FOREIGN KEY (bank_account, bank_key)
+        REFERENCES money_records (bank_account, bank_key)
 );
 
 -- What is only announced is in no statement's sum.
@@ -1458,7 +1520,7 @@ CREATE TRIGGER allocation_stays AFTER UPDATE ON allocations FOR EACH ROW
 
 -- A pair that a person took apart: automatic matching does not put it together again.
 CREATE TABLE tombstones (
-    payment_id text COLLATE "C" NOT NULL REFERENCES payments,
+    payment_id text COLLATE "C" NOT NULL REFERENCES money_records (payment_id),
     invoice_id text COLLATE "C" NOT NULL REFERENCES invoices,
     laid_at    timestamptz NOT NULL,
     PRIMARY KEY (payment_id, invoice_id)
@@ -1556,7 +1618,7 @@ CREATE TABLE payment_returns (
     return_id    bigint PRIMARY KEY,
     bank_account text COLLATE "C" NOT NULL,
     bank_key     text COLLATE "C" NOT NULL,
-    payment_id   text COLLATE "C" NOT NULL REFERENCES payments,
+    payment_id   text COLLATE "C" NOT NULL REFERENCES money_records (payment_id),
     -- The return that this one undoes: the money came after all.
     undoes       bigint REFERENCES payment_returns,
     currency     currency_code NOT NULL,
@@ -1579,7 +1641,8 @@ CREATE TABLE payment_returns (
     -- One booking may take from several payments, from each once, and undoes each return once.
     CONSTRAINT payment_returns_once
         UNIQUE NULLS NOT DISTINCT (bank_account, bank_key, payment_id, undoes),
-    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions,
+    FOREIGN KEY (bank_account, bank_key)
+        REFERENCES money_records (bank_account, bank_key),
     CONSTRAINT return_is_taken_in_full CHECK (amount = unallocated + unspent + clawed_back),
     CONSTRAINT undoing_claws_nothing_back CHECK (undoes IS NULL OR clawed_back = 0),
     CONSTRAINT return_removed_is_unallocated CHECK (removed BETWEEN 0 AND unallocated),
@@ -1684,7 +1747,8 @@ CREATE TABLE parked_returns (
     -- When a person did what it may have waited for: it is tried again at once.
     woken_at     timestamptz,
     PRIMARY KEY (bank_account, bank_key),
-    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions
+    FOREIGN KEY (bank_account, bank_key)
+        REFERENCES money_records (bank_account, bank_key)
 ) WITH (fillfactor = 50);
 CREATE INDEX parked_returns_tried ON parked_returns (tried_at);
 CREATE INDEX parked_returns_wait_for_persons ON parked_returns (bank_account, why)
@@ -1694,9 +1758,9 @@ CREATE INDEX parked_returns_wait_for_persons ON parked_returns (bank_account, wh
 -- its own account, so that no allocation crosses accounts.
 CREATE TABLE payment_splits (
     -- The payment that the part is.
-    part_id     text COLLATE "C" PRIMARY KEY REFERENCES payments,
+    part_id     text COLLATE "C" PRIMARY KEY REFERENCES money_records (payment_id),
     -- The payment that it was split from.
-    payment_id  text COLLATE "C" NOT NULL REFERENCES payments,
+    payment_id  text COLLATE "C" NOT NULL REFERENCES money_records (payment_id),
     -- 1, 2, 3… for each payment, over all its splits.
     part        integer NOT NULL CHECK (part > 0),
     account_id  text COLLATE "C" NOT NULL REFERENCES accounts,
@@ -2238,7 +2302,7 @@ CREATE SEQUENCE decision_places;
 -- row.
 CREATE TABLE further_decisions (
     decision_id      bigint NOT NULL,
-    payment_id       text COLLATE "C" NOT NULL REFERENCES payments,
+    payment_id       text COLLATE "C" NOT NULL REFERENCES money_records (payment_id),
     rule             text COLLATE "C" NOT NULL CHECK (rule ~ '^(R[0-9][0-9]?[a-z]?|G[0-9])$'),
     -- The version of the rules in the code.
     rule_set_version integer NOT NULL,
@@ -2290,7 +2354,7 @@ SELECT first_decision_id AS decision_id, payment_id, first_rule AS rule,
        first_caused_by_source AS caused_by_source, first_caused_by_id AS caused_by_id,
        recorded_at AS decided_at, first_policy_version AS policy_version, NULL::bigint AS place,
        first_form AS form
-  FROM payments WHERE first_decision_id IS NOT NULL
+  FROM money_records WHERE first_decision_id IS NOT NULL
  UNION ALL
 SELECT decision_id, payment_id, rule, rule_set_version, outcome, reason, explanation,
        caused_by_source, caused_by_id, decided_at, policy_version, place, form
@@ -2316,7 +2380,7 @@ END $$;
 -- What a parked payment waits for: 'ref:RF…', 'number:INV-1', 'account:ACC-1:SGD'.
 CREATE TABLE watches (
     watch_key  text COLLATE "C" NOT NULL CHECK (length(watch_key) BETWEEN 1 AND 200),
-    payment_id text COLLATE "C" NOT NULL REFERENCES payments,
+    payment_id text COLLATE "C" NOT NULL REFERENCES money_records (payment_id),
     PRIMARY KEY (watch_key, payment_id)
 );
 CREATE INDEX watches_payment ON watches (payment_id);
@@ -2384,7 +2448,7 @@ CREATE TRIGGER suggestion_invoices_append_only BEFORE UPDATE OR DELETE OR TRUNCA
 -- Payments that are one invoice together: the choice of one of them names the others.
 CREATE TABLE suggestion_payments (
     suggestion_id text COLLATE "C" NOT NULL REFERENCES suggestions,
-    payment_id    text COLLATE "C" NOT NULL REFERENCES payments,
+    payment_id    text COLLATE "C" NOT NULL REFERENCES money_records (payment_id),
     -- What the invoice would get of this payment.
     amount        bigint NOT NULL CHECK (amount > 0),
     PRIMARY KEY (suggestion_id, payment_id)
@@ -2484,7 +2548,7 @@ CREATE TABLE remittance_advices (
     amount            bigint NOT NULL CHECK (amount > 0),
     state             text COLLATE "C" NOT NULL
         CHECK (state IN ('open', 'used', 'ambiguous', 'expired', 'ended')),
-    used_by_payment   text COLLATE "C" REFERENCES payments,
+    used_by_payment   text COLLATE "C" REFERENCES money_records (payment_id),
     received_at       timestamptz NOT NULL,
     expires_at        timestamptz NOT NULL,
     source            text COLLATE "C" NOT NULL,
@@ -3359,11 +3423,9 @@ ALTER TABLE ledger_transfers SET (autovacuum_vacuum_insert_scale_factor = 0,
 ALTER TABLE lot_consumptions SET (autovacuum_vacuum_insert_scale_factor = 0,
     autovacuum_vacuum_insert_threshold = 1000000, autovacuum_freeze_min_age = 0);
 -- Rows that come, and change for a while: swept as often, frozen when they are old.
-ALTER TABLE payments SET (autovacuum_vacuum_insert_scale_factor = 0,
+ALTER TABLE money_records SET (autovacuum_vacuum_insert_scale_factor = 0,
     autovacuum_vacuum_insert_threshold = 1000000);
 ALTER TABLE allocations SET (autovacuum_vacuum_insert_scale_factor = 0,
-    autovacuum_vacuum_insert_threshold = 1000000);
-ALTER TABLE bank_transactions SET (autovacuum_vacuum_insert_scale_factor = 0,
     autovacuum_vacuum_insert_threshold = 1000000);
 
 ---------------------------------------------------------------------------------------------
@@ -3390,10 +3452,11 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, compared, decisions, invoice_states, ledger_entries,
-    ledger_transactions, lot_moves, lots, outbox_held, pruned_burns, pruned_months, pruned_usage,
-    relay_progress, unsettled_invoices, usage_charges_rest, usage_ids, usage_kept, usage_months,
-    usage_uncovered, _sqlx_migrations FROM topup_worker;
+REVOKE INSERT ON balances, bank_transactions, candidate_facts, compared, decisions, invoice_states,
+    ledger_entries, ledger_transactions, lot_moves, lots, outbox_held, payments, pruned_burns,
+    pruned_months, pruned_usage, records_without_payment, relay_progress, unsettled_invoices,
+    usage_charges_rest, usage_ids, usage_kept, usage_months, usage_uncovered, _sqlx_migrations
+    FROM topup_worker;
 -- Charges are read and written through usage_charges: of its partitions the worker has none.
 DO $$
 DECLARE part text;
@@ -3408,15 +3471,17 @@ END $$;
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.
 GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, open_payments,
-    bank_transactions, bank_statements, bank_feeds, compared, drifts, further_balances,
+    bank_statements, bank_feeds, compared, drifts, further_balances,
     allocations, ledger_sums, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
     remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
     feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
     replay_runs, letter_copies, relay_progress, relay_holds, jobs, job_runs, pruned, failing_items,
     items_in_hand, crash_suspects TO topup_worker;
--- Of a payment: what it was, and what was decided first, stays.
+-- Of a payment: what it was, what the bank told of it, and what was decided first, stays. A record
+-- of the bank may become one, and is reached by a view that shows no payment.
 GRANT UPDATE (account_id, allocated, returned, refunded, split, state, reason, question,
-    event_sequence) ON payments TO topup_worker;
+    event_sequence) ON money_records TO topup_worker;
+GRANT UPDATE ON records_without_payment TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,

@@ -161,7 +161,6 @@ impl Batch {
         let sequences = self.look_up(&mut tx).await?;
         self.write_accounts(&mut tx, &sequences).await?;
         self.write_payments(&mut tx).await?;
-        self.write_bank(&mut tx).await?;
         self.write_ledger(&mut tx).await?;
         self.write_links(&mut tx).await?;
         self.write_records(&mut tx).await?;
@@ -222,14 +221,18 @@ impl Batch {
 
     async fn write_payments(&self, tx: &mut Tx) -> Result<()> {
         let insert = sqlx::query(
-            "INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state,
-                 reason, origin, received_on, event_sequence, recorded_at, first_decision_id,
-                 first_rule_set_version, first_policy_version, first_form, first_rule,
-                 first_outcome, first_reason, first_explanation, first_caused_by_source,
-                 first_caused_by_id)
-             SELECT n.id, n.owner, $3, n.amount, n.allocated, n.state, n.reason, 'bank',
+            "INSERT INTO money_records (payment_id, account_id, currency, amount, allocated,
+                 returned, refunded, split, state, reason, origin, received_on, event_sequence,
+                 recorded_at, first_decision_id, first_rule_set_version, first_policy_version,
+                 first_form, first_rule, first_outcome, first_reason, first_explanation,
+                 first_caused_by_source, first_caused_by_id, bank_account, bank_key, content_hash,
+                 status, disposition, credit_debit, reversal, announced, booking_date, value_date,
+                 bank_transaction_id, end_to_end_id, debtor_name, debtor_account, unstructured)
+             SELECT n.id, n.owner, $3, n.amount, n.allocated, 0, 0, 0, n.state, n.reason, 'bank',
                  n.received_on, n.sequence, now(), n.decision, 1, 0, n.form, n.rule, n.outcome,
-                 n.reason, n.why, n.source, n.message
+                 n.reason, n.why, n.source, n.message, n.account, n.key, n.hash, 'BOOK', 'payment',
+                 'CRDT', false, false, n.received_on, n.received_on, n.bank_id, n.end_to_end,
+                 n.name, n.debtor, n.text
              FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS owner,
                  unnest($4::bigint[]) AS amount, unnest($5::bigint[]) AS allocated,
                  unnest($6::text[]) AS state, unnest($7::text[]) AS reason,
@@ -237,39 +240,21 @@ impl Batch {
                  unnest($10::bigint[]) AS decision, unnest($11::smallint[]) AS form,
                  unnest($12::text[]) AS rule, unnest($13::text[]) AS outcome,
                  unnest($14::bytea[]) AS why, unnest($15::text[]) AS source,
-                 unnest($16::text[]) AS message) AS n",
+                 unnest($16::text[]) AS message, unnest($17::text[]) AS account,
+                 unnest($18::text[]) AS key, unnest($19::bytea[]) AS hash,
+                 unnest($20::text[]) AS bank_id, unnest($21::text[]) AS end_to_end,
+                 unnest($22::text[]) AS name, unnest($23::text[]) AS debtor,
+                 unnest($24::text[]) AS text) AS n",
         );
         let insert = insert.bind(&self.payments).bind(&self.owners).bind(CURRENCY);
         let insert = insert.bind(&self.amounts).bind(&self.allocated).bind(&self.states);
         let insert = insert.bind(&self.reasons).bind(&self.dates).bind(&self.sequences);
         let insert = insert.bind(&self.decisions).bind(&self.whys.0).bind(&self.rules);
         let insert = insert.bind(&self.outcomes).bind(&self.whys.1).bind(&self.sources);
-        insert.bind(&self.messages).execute(&mut **tx).await?;
-        Ok(())
-    }
-
-    async fn write_bank(&self, tx: &mut Tx) -> Result<()> {
-        let insert = sqlx::query(
-            "INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status,
-                 disposition, payment_id, credit_debit, reversal, currency, amount, booking_date,
-                 value_date, bank_transaction_id, end_to_end_id, debtor_name, debtor_account,
-                 unstructured, recorded_at)
-             SELECT n.account, n.key, n.hash, 'BOOK', 'payment', n.payment, 'CRDT', false,
-                 n.currency, n.amount, n.booked, n.booked, n.bank_id, n.end_to_end, n.name,
-                 n.debtor, n.text, now()
-             FROM (SELECT unnest($1::text[]) AS account, unnest($2::text[]) AS key,
-                 unnest($3::bytea[]) AS hash, unnest($4::text[]) AS payment,
-                 unnest($5::text[]) AS currency, unnest($6::bigint[]) AS amount,
-                 unnest($7::date[]) AS booked, unnest($8::text[]) AS bank_id,
-                 unnest($9::text[]) AS end_to_end, unnest($10::text[]) AS name,
-                 unnest($11::text[]) AS debtor, unnest($12::text[]) AS text) AS n",
-        );
-        let insert = insert.bind(&self.bank_accounts).bind(&self.bank_keys);
-        let insert = insert.bind(&self.bank_hashes).bind(&self.payments).bind(&self.currency);
-        let insert = insert.bind(&self.amounts).bind(&self.dates).bind(&self.bank_ids);
-        let insert = insert.bind(&self.end_to_end).bind(&self.debtor_names);
-        let insert = insert.bind(&self.debtor_accounts).bind(&self.texts);
-        insert.execute(&mut **tx).await?;
+        let insert = insert.bind(&self.messages).bind(&self.bank_accounts).bind(&self.bank_keys);
+        let insert = insert.bind(&self.bank_hashes).bind(&self.bank_ids).bind(&self.end_to_end);
+        let insert = insert.bind(&self.debtor_names).bind(&self.debtor_accounts);
+        insert.bind(&self.texts).execute(&mut **tx).await?;
         Ok(())
     }
 

@@ -25,16 +25,16 @@ use crate::recorded::Payment;
 use crate::rows::Rate;
 
 /// Tables in the order in which their keys need each other.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 6] = [
     "inbox (source, message_id, content_hash, message_type, outcome, topic, partition, \
      record_offset, subject, processed_at, guards)",
-    "payments (payment_id, account_id, currency, amount, allocated, state, reason, origin, \
-     received_on, event_sequence, recorded_at, first_decision_id, first_rule_set_version, \
-     first_policy_version, first_form, first_rule, first_outcome, first_reason, \
-     first_explanation, first_caused_by_source, first_caused_by_id)",
-    "bank_transactions (bank_account, bank_key, content_hash, status, disposition, payment_id, \
-     credit_debit, reversal, currency, amount, booking_date, value_date, bank_transaction_id, \
-     end_to_end_id, debtor_name, debtor_account, unstructured, recorded_at)",
+    "money_records (payment_id, account_id, currency, amount, allocated, returned, refunded, \
+     split, state, reason, origin, received_on, event_sequence, recorded_at, first_decision_id, \
+     first_rule_set_version, first_policy_version, first_form, first_rule, first_outcome, \
+     first_reason, first_explanation, first_caused_by_source, first_caused_by_id, bank_account, \
+     bank_key, content_hash, status, disposition, credit_debit, reversal, announced, \
+     booking_date, value_date, bank_transaction_id, end_to_end_id, debtor_name, debtor_account, \
+     unstructured)",
     "ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit, \
      credit_account, currency, amount, posted_at)",
     "allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, \
@@ -165,14 +165,14 @@ fn texts(payments: &[Payment], first: &mut i64) -> Texts {
         *first += i64::from(p.events);
         let (key, payload) = (owner.unwrap_or(&p.payment_id), hex(&p.packed));
         let kind = &p.key_kind;
-        put!(texts[6], "{kind}\t{key}\t{first}\t{}\t{}\t{payload}\tnow", p.events, p.form);
+        put!(texts[5], "{kind}\t{key}\t{first}\t{}\t{}\t{payload}\tnow", p.events, p.form);
     }
     texts
 }
 
-/// Inbox, bank transaction, watches.
+/// Inbox, watches.
 fn add_records(texts: &mut Texts, p: &Payment) {
-    let (id, source, message) = (&p.payment_id, &p.source, &p.message_id);
+    let (source, message) = (&p.source, &p.message_id);
     let (hash, kind, topic) = (hex(&p.content_hash), &p.message_type, &p.topic);
     let (partition, offset, subject) = (p.partition, p.offset, &p.subject);
     put!(
@@ -180,21 +180,12 @@ fn add_records(texts: &mut Texts, p: &Payment) {
         "{source}\t{message}\t{hash}\t{kind}\tapplied\t{topic}\t{partition}\t{offset}\t{subject}\t\
          now\tf"
     );
-    let (account, key, hash) = (&p.bank_account, &p.bank_key, hex(&p.bank_hash));
-    let (amount, booked, bank_id) = (p.amount, p.booking_date, &p.bank_id);
-    let (end, name, debtor, text) =
-        (&p.end_to_end, &p.debtor_name, &p.debtor_account, escaped(&p.text));
-    put!(
-        texts[2],
-        "{account}\t{key}\t{hash}\tBOOK\tpayment\t{id}\tCRDT\tf\t{CURRENCY}\t{amount}\t{booked}\t\
-         {booked}\t{bank_id}\t{end}\t{name}\t{debtor}\t{text}\tnow"
-    );
     for key in &p.watches {
-        put!(texts[5], "{key}\t{id}");
+        put!(texts[4], "{key}\t{}", p.payment_id);
     }
 }
 
-/// Payment with its decision, posting, allocation with its lot.
+/// Payment with its decision and the bank's record, posting, allocation with its lot.
 fn add_money(texts: &mut Texts, p: &Payment, owner: Option<&str>) {
     let (id, amount, ledger, state) = (&p.payment_id, p.amount, p.ledger_id, &p.state);
     let (account, reason) = (or_null(owner), or_null(p.reason.as_deref()));
@@ -205,25 +196,38 @@ fn add_money(texts: &mut Texts, p: &Payment, owner: Option<&str>) {
     let (source, message) = (&p.source, &p.message_id);
     put!(
         texts[1],
-        "{id}\t{account}\t{CURRENCY}\t{amount}\t{allocated}\t{state}\t{reason}\tbank\t{booked}\t\
-         {sequence}\tnow\t{decision}\t1\t0\t{form}\t{rule}\t{outcome}\t{reason}\t{why}\t{source}\t\
-         {message}"
+        "{id}\t{account}\t{CURRENCY}\t{amount}\t{allocated}\t0\t0\t0\t{state}\t{reason}\tbank\t\
+         {booked}\t{sequence}\tnow\t{decision}\t1\t0\t{form}\t{rule}\t{outcome}\t{reason}\t{why}\t\
+         {source}\t{message}\t{}",
+        told(p)
     );
     let credit = if owner.is_some() { "customer_balance" } else { "unallocated_cash" };
     let kind = &p.ledger_kind;
     put!(
-        texts[3],
+        texts[2],
         "{ledger}\t1\t{kind}\t{id}\tbank_clearing\t{credit}\t{account}\t{CURRENCY}\t{amount}\t\
          now"
     );
     if let Some(allocation) = &p.allocation {
         let (link, invoice) = (allocation.id, &allocation.invoice_id);
         put!(
-            texts[4],
+            texts[3],
             "{link}\t{id}\t{invoice}\t{account}\t{CURRENCY}\t{amount}\t{amount}\t{rule}\t\
              {ledger}\tnow"
         );
     }
+}
+
+/// What the bank told, in the columns behind those of the payment.
+fn told(p: &Payment) -> String {
+    let (account, key, hash) = (&p.bank_account, &p.bank_key, hex(&p.bank_hash));
+    let (booked, bank_id) = (p.booking_date, &p.bank_id);
+    let (end, name, debtor, text) =
+        (&p.end_to_end, &p.debtor_name, &p.debtor_account, escaped(&p.text));
+    format!(
+        "{account}\t{key}\t{hash}\tBOOK\tpayment\tCRDT\tf\tf\t{booked}\t{booked}\t{bank_id}\t{end}\t\
+         {name}\t{debtor}\t{text}"
+    )
 }
 
 fn or_null(text: Option<&str>) -> &str {

@@ -212,30 +212,25 @@ async fn find(tx: &mut Tx, p: &Payment) -> Result<Option<Found>> {
 /// The payment with its decision, the bank's record and the posting.
 async fn record(tx: &mut Tx, p: &Payment, owner: Option<&str>) -> Result<()> {
     let payment = sqlx::query(
-        "INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason,
-             origin, received_on, event_sequence, recorded_at, first_decision_id,
-             first_rule_set_version, first_policy_version, first_form, first_rule, first_outcome,
-             first_reason, first_explanation, first_caused_by_source, first_caused_by_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'bank', $8, $9, now(), $10, 1, 0, $11, $12, $13, $7,
-             $14, $15, $16)",
+        "INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned,
+             refunded, split, state, reason, origin, received_on, event_sequence, recorded_at,
+             first_decision_id, first_rule_set_version, first_policy_version, first_form,
+             first_rule, first_outcome, first_reason, first_explanation, first_caused_by_source,
+             first_caused_by_id, bank_account, bank_key, content_hash, status, disposition,
+             credit_debit, reversal, announced, booking_date, value_date, bank_transaction_id,
+             end_to_end_id, debtor_name, debtor_account, unstructured)
+         VALUES ($1, $2, $3, $4, $5, 0, 0, 0, $6, $7, 'bank', $8, $9, now(), $10, 1, 0, $11, $12,
+             $13, $7, $14, $15, $16, $17, $18, $19, 'BOOK', 'payment', 'CRDT', false, false, $8,
+             $8, $20, $21, $22, $23, $24)",
     );
     let payment = payment.bind(&p.payment_id).bind(owner).bind(CURRENCY).bind(p.amount);
     let payment = payment.bind(owner.map_or(0, |_| p.amount)).bind(&p.state).bind(&p.reason);
     let payment = payment.bind(p.booking_date).bind(p.sequence).bind(p.decision_id);
     let payment = payment.bind(p.why.0).bind(&p.rule).bind(&p.outcome).bind(&p.why.1);
-    payment.bind(&p.source).bind(&p.message_id).execute(&mut **tx).await?;
-    let bank = sqlx::query(
-        "INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
-             payment_id, credit_debit, reversal, currency, amount, booking_date, value_date,
-             bank_transaction_id, end_to_end_id, debtor_name, debtor_account, unstructured,
-             recorded_at)
-         VALUES ($1, $2, $3, 'BOOK', 'payment', $4, 'CRDT', false, $5, $6, $7, $7, $8, $9, $10,
-             $11, $12, now())",
-    );
-    let bank = bank.bind(&p.bank_account).bind(&p.bank_key).bind(&p.bank_hash).bind(&p.payment_id);
-    let bank = bank.bind(CURRENCY).bind(p.amount).bind(p.booking_date).bind(&p.bank_id);
-    let bank = bank.bind(&p.end_to_end).bind(&p.debtor_name).bind(&p.debtor_account);
-    bank.bind(&p.text).execute(&mut **tx).await?;
+    let payment = payment.bind(&p.source).bind(&p.message_id);
+    let payment = payment.bind(&p.bank_account).bind(&p.bank_key).bind(&p.bank_hash);
+    let payment = payment.bind(&p.bank_id).bind(&p.end_to_end).bind(&p.debtor_name);
+    payment.bind(&p.debtor_account).bind(&p.text).execute(&mut **tx).await?;
     let transfer = sqlx::query(
         "INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit,
              credit_account, currency, amount, posted_at)

@@ -96,7 +96,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I15",
         "one_payment_per_transaction",
-        "A bank transaction is one payment, of the same amount, and no two share one."
+        "A bank transaction is one payment, and the ledger took in its amount once."
     ),
     invariant!(
         "I16",

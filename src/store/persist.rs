@@ -1,7 +1,7 @@
 //! Writes what a batch decided: `Rows::of` sorts the effects by table, and each table has one
 //! set-based statement, all in the batch's transaction.
 //!
-//! First the rows that only this batch touches: created invoices, payments, bank transactions,
+//! First the rows that only this batch touches: created invoices, payments and what the bank told,
 //! ledger, allocations, lots, decisions, watches, records. Then, under the accounts' locks, what
 //! accounts share: their sequences, changed invoices, balances; last the outbox, whose events bear
 //! the sequences and balances. A batch that has not locked its accounts yet does so between the
@@ -30,6 +30,7 @@ mod bank;
 mod decisions;
 mod ended;
 mod money;
+mod money_records;
 mod records;
 mod review;
 mod rows;
@@ -160,8 +161,10 @@ async fn own_rows(
     insert_invoices(tx, &these(after.invoices_here(), &rows.invoices.new)?).await?;
     accounts::references(tx, rows).await?;
     let decisions = Decisions::of(&write.decisions, &rows.payments.new, at);
-    payments(tx, before, after, (rows, &decisions), at).await?;
-    bank::all(tx, before, rows, at).await?;
+    money_records::all(tx, before, after, (rows, &decisions), at).await?;
+    let changed = changes(before.payments_here(), after.payments_here(), &rows.payments.changed)?;
+    money::update_payments(tx, &changed).await?;
+    bank::all(tx, rows, at).await?;
     advices::all(tx, after, rows).await?;
     money::ledger(tx, rows, at).await?;
     money::lots(tx, before, after, rows, at).await?;
@@ -330,20 +333,6 @@ async fn payable(
         sent_at: i.sent_at,
     });
     Ok(())
-}
-
-async fn payments(
-    tx: &mut Tx<'_>,
-    before: &WorkingSet,
-    after: &WorkingSet,
-    (rows, decisions): (&Rows<'_>, &Decisions<'_>),
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let objects = &rows.payments;
-    let new = these(after.payments_here(), &objects.new)?;
-    money::insert_payments(tx, &new, decisions, at).await?;
-    let changed = changes(before.payments_here(), after.payments_here(), &objects.changed)?;
-    money::update_payments(tx, &changed).await
 }
 
 /// What the payments of the batch wait for from now on: the last word on each payment counts.

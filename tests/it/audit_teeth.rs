@@ -207,7 +207,7 @@ const PLANTS: &[Plant] = &[
     ),
     plant(
         "I15",
-        "another amount than the bank's",
+        "another amount than was posted",
         "
         UPDATE bank_transactions SET amount = 131000000 WHERE bank_key = 'id:B1'",
     ),
@@ -329,7 +329,8 @@ const PLANTS: &[Plant] = &[
         "A7",
         "a bank payment that no bank knows",
         "
-        DELETE FROM bank_transactions WHERE payment_id = 'PAY-2'",
+        UPDATE money_records SET bank_account = NULL, bank_key = NULL
+         WHERE payment_id = 'PAY-2'",
     ),
     plant(
         "A7",

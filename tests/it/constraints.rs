@@ -416,11 +416,12 @@ async fn lots_payables_and_sequences_have_fences_of_their_own() {
             "inbox_refusals_have_codes",
         ),
         (
-            "INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status,
-               disposition, payment_id, credit_debit, reversal, currency, amount, booking_date,
-               unstructured, recorded_at)
-             VALUES ('B', 'id:1', sha256(''), 'PDNG', 'payment', 'PAY-1', 'CRDT', false, 'SGD', 1,
-               now(), '{}', now())",
+            "INSERT INTO money_records (payment_id, currency, amount, allocated, returned, refunded,
+               split, event_sequence, state, reason, origin, received_on, recorded_at, bank_account,
+               bank_key, content_hash, status, disposition, credit_debit, reversal, announced,
+               booking_date)
+             VALUES ('PAY-9', 'SGD', 1, 0, 0, 0, 0, 0, 'parked', 'no_candidate', 'bank', now(),
+               now(), 'B', 'id:1', sha256(''), 'PDNG', 'payment', 'CRDT', false, false, now())",
             now,
             "23514",
             "bank_payment_is_booked_credit",

@@ -217,7 +217,7 @@ async fn undecided(direct: &mut Direct, count: usize) {
 async fn a_payment_that_kills_rematch_is_left_out_and_no_other() {
     let mut direct = Direct::new("ci_rematch").await;
     undecided(&mut direct, 40).await;
-    deadly(&direct, "payments", "NEW.payment_id LIKE '%T17'").await;
+    deadly(&direct, "money_records", "NEW.payment_id LIKE '%T17'").await;
     claimed_by_the_dead(&direct, Job::Rematch).await;
     let done = "SELECT state FROM job_runs WHERE job = 'rematch'";
     let deaths = deaths_until(&direct, done, "done").await;
@@ -226,7 +226,7 @@ async fn a_payment_that_kills_rematch_is_left_out_and_no_other() {
     let decided = "SELECT count(*) FROM payments WHERE account_id = 'ACC'";
     assert_eq!(direct.database.value(decided).await, "39");
     assert!((3..=6).contains(&deaths), "{deaths} deaths");
-    direct.database.execute("DROP TRIGGER deadly ON payments").await;
+    direct.database.execute("DROP TRIGGER deadly ON money_records").await;
     let later = Clock::System.now() + TimeDelta::minutes(61);
     let (runner, _stop) = runner_at(&direct, later);
     let ended = runner.run_by(Job::Rematch, "alice", later).await.expect("ran");

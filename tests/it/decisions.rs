@@ -62,7 +62,7 @@ async fn decisions_are_told_in_the_order_in_which_they_were_made() {
     direct.finish().await;
 }
 
-async fn refused(pool: &PgPool, statement: &str) -> (String, String) {
+pub async fn refused(pool: &PgPool, statement: &str) -> (String, String) {
     let done = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(pool).await;
     let Err(error) = done else { panic!("not refused: {statement}") };
     let error = error.as_database_error().unwrap_or_else(|| panic!("{statement}: {error}"));
@@ -135,7 +135,11 @@ async fn worker_may_add(direct: &Direct) {
         "UPDATE payments SET first_rule = 'R1'",
         "UPDATE payments SET recorded_at = now()",
         "UPDATE payments SET amount = amount",
+        "UPDATE money_records SET first_rule = 'R1'",
+        "UPDATE money_records SET recorded_at = now()",
+        "UPDATE money_records SET amount = amount",
         "DELETE FROM payments",
+        "DELETE FROM money_records",
         "UPDATE further_decisions SET rule = 'R1'",
         "DELETE FROM further_decisions",
     ] {
@@ -145,7 +149,7 @@ async fn worker_may_add(direct: &Direct) {
     let adds = "SELECT has_table_privilege('topup_worker', 'decisions', 'INSERT, UPDATE, DELETE')";
     assert_eq!(direct.database.value(adds).await, "false");
     let may = "SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute
-        WHERE attrelid = 'payments'::regclass AND attnum > 0
+        WHERE attrelid = 'money_records'::regclass AND attnum > 0
           AND has_column_privilege('topup_worker', attrelid, attnum, 'UPDATE')";
     let may = direct.database.value(may).await;
     let changes =
@@ -189,7 +193,7 @@ fn in_payments() -> Cases {
         format!(
             "INSERT INTO payments (payment_id, account_id, currency, amount, state, origin,
                received_on, recorded_at, {columns})
-             SELECT 'P-NEW', 'ACC', 'SGD', 5, 'on_account', 'bank', now(), now(), {values}"
+             SELECT 'P-NEW', 'ACC', 'SGD', 5, 'on_account', 'manual', now(), now(), {values}"
         )
     };
     let columns = "first_decision_id, first_rule_set_version, first_policy_version, first_form,

@@ -438,10 +438,10 @@ async fn rematch_leaves_out_what_fails_and_what_it_cannot_read() {
     }
     let payers = json!({ "payer_accounts": ["DE89370400440532013000"] });
     command(&mut direct, "c-2", "account.upsert", with(account("ACC"), &payers)).await;
-    refuse(&direct, "payments", "NEW.payment_id LIKE '%T2'").await;
-    let reason = "ALTER TABLE payments DISABLE TRIGGER refuse_payments;
+    refuse(&direct, "money_records", "NEW.payment_id LIKE '%T2'").await;
+    let reason = "ALTER TABLE money_records DISABLE TRIGGER refuse_money_records;
                   UPDATE payments SET reason = 'known_later' WHERE payment_id LIKE '%T3';
-                  ALTER TABLE payments ENABLE TRIGGER refuse_payments";
+                  ALTER TABLE money_records ENABLE TRIGGER refuse_money_records";
     for statement in reason.split(';') {
         direct.database.execute(statement).await;
     }
@@ -456,7 +456,7 @@ async fn rematch_leaves_out_what_fails_and_what_it_cannot_read() {
     assert_eq!(report.findings, 2);
     let failing = "SELECT string_agg(code, ', ' ORDER BY item) FROM failing_items";
     assert_eq!(direct.database.value(failing).await, "23514 test, unreadable");
-    accept(&direct, "payments").await;
+    accept(&direct, "money_records").await;
     direct
         .database
         .execute("UPDATE payments SET reason = 'no_candidate' WHERE reason = 'known_later'")

@@ -50,6 +50,7 @@ mod matching_rest;
 mod model;
 mod near_cost;
 mod nothing_found;
+mod one_row;
 mod payment_qr;
 mod plans;
 mod possible_duplicate;

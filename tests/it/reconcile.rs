@@ -276,8 +276,8 @@ async fn each_table_of_an_account_is_held_against_the_others() {
             vec!["account_invoices SGD", "account_payments SGD"],
         ),
         (
-            "UPDATE bank_transactions SET amount = amount + 5",
-            "UPDATE bank_transactions SET amount = amount - 5",
+            "UPDATE payments SET amount = amount + 5, state = 'partly_allocated'",
+            "UPDATE payments SET amount = amount - 5, state = 'allocated'",
             vec!["bank_payments SGD"],
         ),
     ] {

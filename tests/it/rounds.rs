@@ -59,13 +59,13 @@ async fn a_return_behind_many_that_are_parked_has_its_turn_within_a_round() {
     direct.applied(item).await;
     // Each of them was tried a moment ago.
     let columns = "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-        WHERE attrelid = 'bank_transactions'::regclass AND attnum > 0 AND NOT attisdropped
+        WHERE attrelid = 'money_records'::regclass AND attnum > 0 AND NOT attisdropped
           AND attgenerated = ''";
     let columns = direct.database.value(columns).await;
     let made = columns.replace("bank_key,", "bank_key || '-' || k,");
     for sql in [
         format!(
-            "INSERT INTO bank_transactions ({columns}) SELECT {made} FROM bank_transactions,
+            "INSERT INTO money_records ({columns}) SELECT {made} FROM money_records,
             generate_series(1, {count}) k"
         ),
         format!(

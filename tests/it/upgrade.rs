@@ -108,18 +108,18 @@ async fn customers(world: &World) {
 }
 
 const LATER: [(&str, &str); 5] = [
-    ("payments", "state = 'quarantined' WHERE payment_id = 'PAY-S'"),
+    ("money_records", "state = 'quarantined' WHERE payment_id = 'PAY-S'"),
     ("allocations", "rule = 'R99' WHERE payment_id = 'PAY-R'"),
     ("holds", "state = 'frozen' WHERE hold_id = 'H1'"),
-    ("bank_transactions", "disposition = 'screened' WHERE bank_key LIKE '%B-KNOWN'"),
-    ("payments", "origin = 'wallet' WHERE payment_id LIKE '%B-PAID'"),
+    ("money_records", "disposition = 'screened' WHERE bank_key LIKE '%B-KNOWN'"),
+    ("money_records", "origin = 'wallet' WHERE payment_id LIKE '%B-PAID'"),
 ];
 const AS_BEFORE: [(&str, &str); 5] = [
-    ("payments", "state = 'on_account' WHERE payment_id = 'PAY-S'"),
+    ("money_records", "state = 'on_account' WHERE payment_id = 'PAY-S'"),
     ("allocations", "rule = 'R1' WHERE payment_id = 'PAY-R'"),
     ("holds", "state = 'live' WHERE hold_id = 'H1'"),
-    ("bank_transactions", "disposition = 'not_booked' WHERE bank_key LIKE '%B-KNOWN'"),
-    ("payments", "origin = 'bank' WHERE payment_id LIKE '%B-PAID'"),
+    ("money_records", "disposition = 'not_booked' WHERE bank_key LIKE '%B-KNOWN'"),
+    ("money_records", "origin = 'bank' WHERE payment_id LIKE '%B-PAID'"),
 ];
 
 /// Records of each kind that meet those words, in one partition, with others behind them.
@@ -241,7 +241,7 @@ async fn jobs_leave_out_what_a_later_version_wrote() {
     let value = envelope("st-1", "bank-gateway", "topup.bank.statement.v1", &statement);
     let item = direct.item(Topic::BankPayments, None, value.as_bytes());
     direct.run(std::slice::from_ref(&item)).await;
-    let later = [("bank_transactions", "credit_debit = 'LOAN' WHERE bank_key LIKE '%P-1'")];
+    let later = [("money_records", "credit_debit = 'LOAN' WHERE bank_key LIKE '%P-1'")];
     known_later(&direct.database, &later).await;
     let first = (String::new(), String::new());
     let page = void_candidates::pending(direct.pipeline.pool(), &first, 10).await.expect("read");
@@ -274,7 +274,7 @@ async fn jobs_leave_out_what_a_later_version_wrote() {
         assert!(matches!(ended, JobEnded::Done(_)), "{job:?}: {ended:?}");
     }
     let credit = "credit_debit = 'CRDT' WHERE bank_key LIKE '%P-1'";
-    write_as_later(&direct.database, "bank_transactions", credit).await;
+    write_as_later(&direct.database, "money_records", credit).await;
     see(&direct.database, &earlier).await;
     direct.finish().await;
 }
@@ -319,10 +319,10 @@ async fn rows_of_earlier_versions_are_read_on() {
             "last_offset = NULL, last_hash = NULL, anchor_offset = NULL,
              anchor_hash = NULL",
         ),
-        ("payments", "first_policy_version = 0 WHERE first_decision_id IS NOT NULL"),
+        ("money_records", "first_policy_version = 0 WHERE first_decision_id IS NOT NULL"),
         ("further_decisions", "policy_version = 0"),
         (
-            "bank_transactions",
+            "money_records",
             "instructed_currency = NULL, instructed_amount = NULL,
              detail_index = NULL, entry_amount = NULL, entry_details = NULL",
         ),
@@ -386,13 +386,13 @@ async fn a_replay_that_cannot_read_a_row_blames_no_letter() {
     let said = run(&edit);
     let state = direct.database.value("SELECT state FROM payments").await;
     let code = direct.database.value("SELECT code FROM dead_letters").await;
-    known_later(&direct.database, &[("payments", "state = 'escrowed'")]).await;
+    known_later(&direct.database, &[("money_records", "state = 'escrowed'")]).await;
     let replay = ["dead-letters", "replay", "--id", "1", "--yes"];
     let met = run(&replay);
     assert!(met.contains("needs_later_version"), "{said} {met}");
     let letter = "SELECT status || ' ' || code FROM dead_letters";
     assert_eq!(direct.database.value(letter).await, format!("open {code}"));
-    write_as_later(&direct.database, "payments", &format!("state = '{state}'")).await;
+    write_as_later(&direct.database, "money_records", &format!("state = '{state}'")).await;
     let met = run(&replay);
     assert!(met.contains("applied"), "{met}");
     assert_eq!(direct.database.value("SELECT count(*) FROM allocations").await, "1");

@@ -480,7 +480,7 @@ async fn any_number_of_pending_records_is_read_page_by_page() {
     desk.bank(with(credit_saying("T-1", "100.00", "for PENDING-1"), &pending)).await;
     // The others name invoices that nobody has: 245,000 of them and more.
     let columns = "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-        WHERE attrelid = 'bank_transactions'::regclass AND attnum > 0 AND NOT attisdropped
+        WHERE attrelid = 'money_records'::regclass AND attnum > 0 AND NOT attisdropped
           AND attgenerated = ''";
     let columns = desk.direct.database.value(columns).await;
     let each = by_length(700, 10);
@@ -491,7 +491,7 @@ async fn any_number_of_pending_records_is_read_page_by_page() {
     let made = made.replace("unstructured", &words);
     let count = by_length(350, 100_000);
     let copies = format!(
-        "INSERT INTO bank_transactions ({columns}) SELECT {made} FROM bank_transactions,
+        "INSERT INTO money_records ({columns}) SELECT {made} FROM money_records,
          generate_series(1, {count}) k"
     );
     desk.direct.database.execute(&copies).await;

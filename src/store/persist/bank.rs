@@ -1,91 +1,24 @@
-//! Bank transactions and statements.
+//! What is told beside the bank's records, and statements.
 
 use chrono::{DateTime, Utc};
 
 use super::micros;
+use super::money_records::keepable;
 use super::rows::Rows;
-use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus};
-use crate::domain::effect::{BankRecord, Before};
-use crate::domain::working_set::WorkingSet;
+use crate::domain::effect::Before;
 use crate::domain::working_set::pending::payer;
-use crate::store::{StoreError, Tx, lines};
-
-/// What cannot be kept in a text column is kept in a form that can be read.
-fn keepable(text: &str) -> String {
-    text.replace('\0', "\\0")
-}
-
-fn optional(text: Option<&String>) -> Option<String> {
-    text.map(|text| keepable(text))
-}
+use crate::store::{StoreError, Tx};
 
 pub(super) async fn all(
     tx: &mut Tx<'_>,
-    before: &WorkingSet,
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    transactions(tx, before, rows, at).await?;
     supersede(tx, rows).await?;
     without_id(tx, rows).await?;
     told_again(tx, rows).await?;
     also_in(tx, rows, at).await?;
     statements(tx, rows, at).await
-}
-
-/// Writes bank records by one of the two statements that have the same columns.
-macro_rules! transactions {
-    ($tx:ident, $name:literal, $records:ident, $at:expr) => {
-        store!($tx, $name, for r in $records {
-            bank_account: r.key.bank_account.as_str(),
-            bank_key: r.key.key.as_str(),
-            content_hash: r.content_hash.as_slice(),
-            status: status_word(&r.transaction),
-            disposition: r.disposition.word(),
-            payment_id: r.payment_id.as_ref().map(|id| id.as_str()),
-            credit_debit: direction_word(&r.transaction),
-            reversal: r.transaction.reversal,
-            currency: r.transaction.amount.code(),
-            amount: micros(r.transaction.amount)?,
-            charges: r.transaction.charges.map(micros).transpose()?,
-            booking_date: r.transaction.booking_date,
-            value_date: r.transaction.value_date,
-            bank_transaction_id: r.transaction.bank_transaction_id.as_deref(),
-            statement_id: optional(r.transaction.statement_id.as_ref()),
-            entry_reference: optional(r.transaction.entry_reference.as_ref()),
-            end_to_end_id: optional(r.transaction.end_to_end_id.as_ref()),
-            debtor_name: optional(r.transaction.debtor_name.as_ref()),
-            debtor_account: optional(r.transaction.debtor_account.as_ref()),
-            virtual_account: optional(r.transaction.virtual_account.as_ref()),
-            creditor_reference: optional(r.transaction.creditor_reference.as_ref()),
-            lines: lines::join(&r.transaction.unstructured),
-            return_of: return_json(&r.transaction),
-            recorded_at => $at,
-            instructed_currency: r.transaction.instructed.as_ref().map(|sum| sum.code()),
-            instructed_amount: r.transaction.instructed.map(micros).transpose()?,
-            detail_index: detail(r).map(|detail| number(detail.index)).transpose()?,
-            entry_amount: detail(r).and_then(|d| d.entry_amount).map(micros).transpose()?,
-            entry_details: detail(r).and_then(|d| d.entry_details).map(number).transpose()?,
-        })
-    };
-}
-
-/// `PDNG` → `BOOK` upgrades the row that is there; everything else is new. A new one that another
-/// lane has written meanwhile is a unique violation, and a duplicate at the next attempt.
-async fn transactions(
-    tx: &mut Tx<'_>,
-    before: &WorkingSet,
-    rows: &Rows<'_>,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (known, new): (Vec<&BankRecord>, Vec<&BankRecord>) = rows
-        .bank
-        .values()
-        .copied()
-        .partition(|record| before.bank_here().contains_key(&record.key));
-    transactions!(tx, "upsert_bank_transactions", known, at);
-    transactions!(tx, "insert_bank_transactions", new, at);
-    Ok(())
 }
 
 /// Marks pending records whose money was booked under another key. One that another batch has
@@ -145,39 +78,6 @@ async fn also_in(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<
         recorded_at => at,
     });
     Ok(())
-}
-
-fn detail(record: &BankRecord) -> Option<&EntryDetail> {
-    record.transaction.detail.as_ref()
-}
-
-fn number(number: u32) -> Result<i32, StoreError> {
-    i32::try_from(number).map_err(|_| StoreError::Corrupt("a number of details"))
-}
-
-fn status_word(bank: &BankTransaction) -> &'static str {
-    match bank.status {
-        EntryStatus::Booked => "BOOK",
-        EntryStatus::Pending => "PDNG",
-        EntryStatus::Information => "INFO",
-    }
-}
-
-fn direction_word(bank: &BankTransaction) -> &'static str {
-    match bank.credit_debit {
-        CreditDebit::Credit => "CRDT",
-        CreditDebit::Debit => "DBIT",
-    }
-}
-
-fn return_json(bank: &BankTransaction) -> Option<String> {
-    let original = bank.return_of.as_ref()?;
-    let parts = [
-        optional(original.bank_transaction_id.as_ref()),
-        optional(original.end_to_end_id.as_ref()),
-        optional(original.reason.as_ref()),
-    ];
-    serde_json::to_string(&parts).ok()
 }
 
 async fn statements(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {

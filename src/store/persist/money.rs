@@ -1,63 +1,19 @@
-//! Payments, ledger, allocations, lots.
+//! Payments that change, ledger, allocations, lots.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::decisions::{Decisions, Stored};
 use super::rows::Rows;
 use super::{expect_rows, micros};
 use crate::domain::allocation::Allocation;
 use crate::domain::ids::AllocationId;
 use crate::domain::ledger::LedgerAccount;
-use crate::domain::matching::RULE_SET_VERSION;
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment};
 use crate::domain::usage::Lot;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx};
-
-pub(super) async fn insert_payments(
-    tx: &mut Tx<'_>,
-    payments: &[&Payment],
-    decisions: &Decisions<'_>,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let rows: Vec<(&Payment, Option<&Stored<'_>>)> =
-        payments.iter().map(|p| (*p, decisions.first(&p.payment_id))).collect();
-    store!(tx, "insert_payments", for (p, first) in rows {
-        payment_id: p.payment_id.as_str(),
-        account_id: p.account_id.as_ref().map(|id| id.as_str()),
-        currency: p.amount.code(),
-        amount: micros(p.amount)?,
-        allocated: micros(p.allocated)?,
-        state: p.state.word(),
-        reason: p.state.reason().map(ParkReason::code),
-        origin: p.origin.word(),
-        received_on: p.received_on,
-        method: p.method.as_deref(),
-        reference: p.reference.as_deref(),
-        remark: p.remark.as_deref(),
-        event_sequence: p.event_sequence,
-        split: micros(p.split)?,
-        // Also what went out again in the batch that recorded it.
-        refunded: micros(p.refunded)?,
-        returned: micros(p.returned)?,
-        question: p.question.map(ParkReason::code),
-        first_decision_id: first.map(Stored::id),
-        first_rule_set_version: first.map(|_| RULE_SET_VERSION),
-        first_policy_version: first.map(Stored::policy_version),
-        first_form: first.map(|stored| stored.form),
-        first_rule: first.map(Stored::rule),
-        first_outcome: first.map(Stored::outcome),
-        first_reason: first.and_then(Stored::reason),
-        first_explanation: first.map(|stored| stored.explanation.as_slice()),
-        first_caused_by_source: first.map(Stored::source),
-        first_caused_by_id: first.map(Stored::cause),
-        recorded_at => at,
-    });
-    Ok(())
-}
 
 /// Payments that were there before, as (before, after).
 pub(super) async fn update_payments(

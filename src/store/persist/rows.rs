@@ -224,6 +224,17 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// What the bank told with the payment that it is, then payments that no bank told of.
+    pub(super) fn money_records(
+        &self,
+    ) -> impl Iterator<Item = (Option<&'a PaymentId>, Option<&'a BankRecord>)> {
+        let told = self.bank.values().map(|record| (record.payment_id.as_ref(), Some(*record)));
+        let paid: BTreeSet<&PaymentId> =
+            self.bank.values().filter_map(|record| record.payment_id.as_ref()).collect();
+        let alone = self.payments.new.iter().filter(move |id| !paid.contains(*id));
+        told.chain(alone.map(|id| (Some(*id), None)))
+    }
+
     fn upsert(&mut self, upsert: &'a UpsertAccount, at: DateTime<Utc>) {
         self.accounts.entry(&upsert.account_id).or_default().push((upsert, at));
     }

@@ -67,7 +67,7 @@ CROSS JOIN LATERAL (
 -- The bank's payments with exactly this money, of which nothing is allocated: an advice of these
 -- bank accounts, currencies and amounts may be about one of them. A bounded number for each.
 -- Index: open_payments_by_money.
-SELECT p.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
+SELECT b.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
        b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
        b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
@@ -77,21 +77,20 @@ FROM (SELECT DISTINCT f.payment_id
         FROM unnest($1::text[], $2::text[], $3::bigint[]) AS k(bank_account, currency, amount)
        CROSS JOIN LATERAL (
            SELECT o.payment_id FROM open_payments o
-             JOIN bank_transactions t ON t.payment_id = o.payment_id
+             JOIN money_records t ON t.payment_id = o.payment_id
             WHERE o.bank AND o.free = k.amount AND o.currency = k.currency
               AND t.amount = k.amount AND t.bank_account = k.bank_account
             ORDER BY o.payment_id LIMIT $4) f) found
-JOIN bank_transactions b ON b.payment_id = found.payment_id
-JOIN payments p ON p.payment_id = found.payment_id
+JOIN money_records b ON b.payment_id = found.payment_id
 
 -- name: load_advised_matched
 -- The bank's payments with exactly this money that pay an invoice which a line of an advice names:
 -- by its id, by a folded number, by our reference or one of upstream. The advice may be about one
 -- of them. One row of the arrays is a line.
 -- Index: invoices_pkey, invoices_folded_key, invoices_payment_reference_key,
--- invoice_references_pkey, allocations_invoice, bank_transactions_payment.
+-- invoice_references_pkey, allocations_invoice, money_records_payment.
 SELECT DISTINCT ON (b.payment_id)
-       p.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
+       b.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
        b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
        b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
@@ -109,16 +108,15 @@ CROSS JOIN LATERAL (
     SELECT r.invoice_id FROM invoice_references r
      WHERE r.reference IN (k.reference, k.number)) named
 JOIN allocations a ON a.invoice_id = named.invoice_id AND a.reversed_at IS NULL
-JOIN bank_transactions b ON b.payment_id = a.payment_id AND b.bank_account = k.bank_account
+JOIN money_records b ON b.payment_id = a.payment_id AND b.bank_account = k.bank_account
  AND b.currency = k.currency AND b.amount = k.amount
-JOIN payments p ON p.payment_id = b.payment_id
 ORDER BY b.payment_id
 
 -- name: load_advised_placed
 -- The bank's payments with exactly this money that came since $4 and have paid something:
 -- an advice of these bank accounts, currencies and amounts may be about one of them. The
--- newest of each. Index: payments_amount, bank_transactions_payment.
-SELECT p.owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
+-- newest of each. Index: payments_amount.
+SELECT b.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
        b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
        b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
@@ -128,11 +126,11 @@ FROM (SELECT DISTINCT bank_account, currency, amount
         FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u(bank_account, currency, amount)
      ) k
 CROSS JOIN LATERAL (
-    SELECT m.payment_id, m.account_id AS owner FROM payments m
-     WHERE m.amount = k.amount AND m.received_on >= $4
+    SELECT m.* FROM money_records m
+     WHERE m.payment_id IS NOT NULL AND m.amount = k.amount AND m.received_on >= $4
        AND m.currency = k.currency AND m.allocated > 0
-     ORDER BY m.received_on DESC, m.recorded_at DESC LIMIT $5) p
-JOIN bank_transactions b ON b.payment_id = p.payment_id AND b.bank_account = k.bank_account
+     ORDER BY m.received_on DESC, m.recorded_at DESC LIMIT $5) b
+WHERE b.bank_account = k.bank_account
 
 -- name: settle_advices
 -- Guarded: another batch may have used it meanwhile.

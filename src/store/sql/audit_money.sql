@@ -139,15 +139,19 @@ SELECT format('invoice %s', i.invoice_id) AS subject,
  WHERE i.voided_at IS NOT NULL AND (coalesce(a.total, 0) <> 0 OR p.invoice_id IS NOT NULL)
 
 -- name: audit_one_payment_per_transaction
+-- The money of a bank transaction is in the books once: what the ledger took in for it is what the
+-- bank booked.
 SELECT format('payment %s', b.payment_id) AS subject,
-       format('%s bank transactions name it, with %s micros for its %s', count(*), sum(b.amount),
-              coalesce(p.amount, 0)) AS detail
-  FROM bank_transactions b
-  LEFT JOIN payments p USING (payment_id)
- WHERE b.payment_id IS NOT NULL
- GROUP BY b.payment_id, p.amount
-HAVING count(*) <> 1 OR sum(b.amount) <> coalesce(p.amount, 0)
-    OR bool_or(b.currency <> p.currency)
+       format('%s bank transactions name it, with %s micros, and the ledger took in %s', count(*),
+              sum(b.amount), coalesce(l.amount, 0)) AS detail
+  FROM money_records b
+  LEFT JOIN (SELECT payment_id, currency, sum(amount) AS amount FROM ledger_transfers
+              WHERE kind IN ('payment_received', 'payment_provisioned')
+              GROUP BY payment_id, currency) l
+    ON l.payment_id = b.payment_id AND l.currency = b.currency
+ WHERE b.payment_id IS NOT NULL AND b.bank_key IS NOT NULL
+ GROUP BY b.payment_id, b.currency, l.amount
+HAVING count(*) <> 1 OR sum(b.amount) <> coalesce(l.amount, 0)
 
 -- name: audit_never_below_limit
 SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
@@ -239,7 +243,7 @@ WITH booked AS (
            -sum(e.amount) AS total
       FROM ledger_entries e
       LEFT JOIN payment_returns r ON r.ledger_transaction_id = e.ledger_transaction_id
-      LEFT JOIN bank_transactions b ON b.payment_id = e.payment_id
+      LEFT JOIN money_records b ON b.payment_id = e.payment_id
      WHERE e.ledger_account = 'bank_clearing'
        AND e.kind NOT IN ('payment_removed', 'payment_refunded', 'payment_dismissed')
        AND coalesce(r.bank_account, b.bank_account) IS NOT NULL
@@ -309,13 +313,11 @@ SELECT format('account %s, %s', account_id, currency) AS subject,
  WHERE coalesce(l.remaining, 0) <> greatest(coalesce(b.amount, 0), 0)
 
 -- name: audit_bank_payment_has_its_transaction
-SELECT format('payment %s', p.payment_id) AS subject,
-       format('its origin is %s and it has %s bank transactions', p.origin,
-              count(b.payment_id)) AS detail
-  FROM payments p
-  LEFT JOIN bank_transactions b ON b.payment_id = p.payment_id
- GROUP BY p.payment_id, p.origin
-HAVING count(b.payment_id) <> (p.origin = 'bank')::integer
+SELECT format('payment %s', payment_id) AS subject,
+       format('its origin is %s and its record of the bank is %s', origin,
+              coalesce(bank_account || ' ' || bank_key, 'missing')) AS detail
+  FROM money_records
+ WHERE payment_id IS NOT NULL AND (bank_key IS NOT NULL) <> (origin = 'bank')
 
 -- name: audit_payment_is_posted
 SELECT format('payment %s', payment_id) AS subject,
@@ -472,7 +474,7 @@ SELECT format('payment %s', p.payment_id) AS subject,
        format('%s micros are returned, its returns are %s, of which %s were taken from invoices '
               'and %s reversed for it', p.returned, coalesce(r.total, 0), coalesce(r.taken, 0),
               coalesce(v.total, 0)) AS detail
-  FROM payments p
+  FROM money_records p
   LEFT JOIN (SELECT payment_id, sum(CASE WHEN undoes IS NULL THEN amount ELSE -amount END) AS total,
                     sum(CASE WHEN undoes IS NULL THEN unspent + clawed_back ELSE 0 END) AS taken
                FROM payment_returns GROUP BY payment_id) r USING (payment_id)

@@ -106,7 +106,7 @@ WHERE b.status = 'BOOK' AND NOT b.announced
 -- Payments of the same bank account, day and amount that the bank gave no id: of the same
 -- payer the first that came, which tell most; of nobody; and for a record of nobody all. A payer is
 -- looked for by the last eight characters, which all forms of an account number share.
--- Indexes: payments_without_bank_id_same, bank_transactions_payment_id_key, payments_pkey.
+-- Indexes: payments_without_bank_id_same, money_records_payment.
 WITH asked AS MATERIALIZED (
     SELECT DISTINCT bank_account, booking_date, currency, amount, right(payer, 8) AS tail
       FROM unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::text[])
@@ -122,7 +122,7 @@ SELECT b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition, b.pa
        b.instructed_currency, b.instructed_amount, b.detail_index, b.entry_amount, b.entry_details,
        d.source, d.delivered_at,
        -- It may be one that has an id, and nobody has said that it is money of its own.
-       p.state IN ('parked', 'removed') AND EXISTS (
+       b.state IN ('parked', 'removed') AND EXISTS (
            SELECT 1 FROM bank_transactions e
             WHERE e.payment_id = d.looks_like AND e.bank_transaction_id IS NOT NULL) AS in_doubt
 FROM (
@@ -149,15 +149,14 @@ FROM (
           AND s.currency = days.currency AND s.amount = days.amount
           AND right(s.payer, 8) IS NOT NULL AND days.of_nobody
         ORDER BY s.delivered_at LIMIT $7) w) d
-JOIN bank_transactions b ON b.payment_id = d.payment_id
-JOIN payments p ON p.payment_id = d.payment_id
+JOIN money_records b ON b.payment_id = d.payment_id
 ORDER BY b.bank_key
 
 -- name: load_lookalikes_with_id
 -- Payments of the same bank account, day, currency and amount that the bank gave an id, at most $6
 -- of each, those first whose payers end as those that are asked for do. Nothing is looked for on
 -- bank accounts that have none. Indexes: payments_amount, bank_transactions_other_day,
--- bank_transactions_payment_id_key, bank_transactions_pkey.
+-- money_records_bank_key.
 WITH days AS MATERIALIZED (
     SELECT bank_account, booking_date, currency, amount,
            array_agg(DISTINCT right(payer, 8)) AS tails
@@ -173,14 +172,13 @@ SELECT b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition, b.pa
 FROM days
 CROSS JOIN LATERAL (
     SELECT t.* FROM (
-        SELECT t.* FROM payments p
-         CROSS JOIN LATERAL (SELECT o.* FROM bank_transactions o
-                              WHERE o.payment_id = p.payment_id OFFSET 0) t
-         WHERE p.amount = days.amount AND p.received_on = days.booking_date
+        SELECT t.* FROM money_records t
+         WHERE t.amount = days.amount AND t.received_on = days.booking_date
+           AND t.payment_id IS NOT NULL
         UNION ALL
-        SELECT t.* FROM bank_transactions t
+        SELECT t.* FROM money_records t
          WHERE t.bank_account = days.bank_account AND t.booking_date = days.booking_date
-           AND t.amount = days.amount AND t.disposition = 'payment'
+           AND t.amount = days.amount AND t.payment_id IS NOT NULL
            AND t.bank_transaction_id IS NOT NULL AND t.value_date <> t.booking_date) t
      WHERE t.bank_account = days.bank_account AND t.booking_date = days.booking_date
        AND t.currency = days.currency AND t.amount = days.amount
@@ -188,9 +186,9 @@ CROSS JOIN LATERAL (
      ORDER BY coalesce(right(payer_key(t.debtor_account), 8) = ANY(days.tails), false) DESC,
               t.bank_key
      LIMIT $6) b
-WHERE EXISTS (SELECT 1 FROM bank_transactions k WHERE k.bank_account = days.bank_account
+WHERE EXISTS (SELECT 1 FROM money_records k WHERE k.bank_account = days.bank_account
                  AND k.bank_key >= 'id:' AND k.bank_key < 'id;')
-   OR EXISTS (SELECT 1 FROM bank_transactions k WHERE k.bank_account = days.bank_account
+   OR EXISTS (SELECT 1 FROM money_records k WHERE k.bank_account = days.bank_account
                  AND k.bank_key >= 'detail:' AND k.bank_key < 'detail;')
 ORDER BY b.bank_key
 
@@ -224,92 +222,21 @@ CROSS JOIN LATERAL (
 
 -- name: load_told_twice
 -- The payments that may be the same transfer as these, told before or again: at most $2 of each.
--- Indexes: bank_transactions_payment_id_key, told_again_pkey, told_again_earlier.
-SELECT n.payment_id, t.payment_id AS other, p.account_id
+-- Indexes: money_records_payment, told_again_pkey, told_again_earlier.
+SELECT n.payment_id, t.payment_id AS other, t.account_id
   FROM unnest($1::text[]) AS n(payment_id)
-  JOIN bank_transactions b ON b.payment_id = n.payment_id
+  JOIN money_records b ON b.payment_id = n.payment_id
   CROSS JOIN LATERAL (
     SELECT a.earlier_key AS bank_key FROM told_again a
      WHERE a.bank_account = b.bank_account AND a.bank_key = b.bank_key
     UNION ALL
     (SELECT a.bank_key FROM told_again a
       WHERE a.bank_account = b.bank_account AND a.earlier_key = b.bank_key LIMIT $2)) k
-  JOIN bank_transactions t ON t.bank_account = b.bank_account AND t.bank_key = k.bank_key
-  JOIN payments p ON p.payment_id = t.payment_id
-
--- name: insert_bank_transactions
-INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
-    payment_id, credit_debit, reversal, currency, amount, charges, booking_date, value_date,
-    bank_transaction_id, statement_id, entry_reference, end_to_end_id, debtor_name,
-    debtor_account, virtual_account, creditor_reference, unstructured, return_of, recorded_at,
-    instructed_currency, instructed_amount, detail_index, entry_amount, entry_details)
-SELECT n.bank_account, n.bank_key, n.content_hash, n.status, n.disposition, n.payment_id,
-    n.credit_debit, n.reversal, n.currency, n.amount, n.charges, n.booking_date, n.value_date,
-    n.bank_transaction_id, n.statement_id, n.entry_reference, n.end_to_end_id, n.debtor_name,
-    n.debtor_account, n.virtual_account, n.creditor_reference,
-    n.lines, n.return_of::jsonb, $24, n.instructed_currency, n.instructed_amount,
-    n.detail_index, n.entry_amount, n.entry_details
-FROM (SELECT unnest($1::text[]) AS bank_account, unnest($2::text[]) AS bank_key,
-    unnest($3::bytea[]) AS content_hash, unnest($4::text[]) AS status,
-    unnest($5::text[]) AS disposition, unnest($6::text[]) AS payment_id,
-    unnest($7::text[]) AS credit_debit, unnest($8::boolean[]) AS reversal,
-    unnest($9::text[]) AS currency, unnest($10::bigint[]) AS amount,
-    unnest($11::bigint[]) AS charges, unnest($12::date[]) AS booking_date,
-    unnest($13::date[]) AS value_date, unnest($14::text[]) AS bank_transaction_id,
-    unnest($15::text[]) AS statement_id, unnest($16::text[]) AS entry_reference,
-    unnest($17::text[]) AS end_to_end_id, unnest($18::text[]) AS debtor_name,
-    unnest($19::text[]) AS debtor_account, unnest($20::text[]) AS virtual_account,
-    unnest($21::text[]) AS creditor_reference, unnest($22::text[]) AS lines,
-    unnest($23::text[]) AS return_of, unnest($25::text[]) AS instructed_currency,
-    unnest($26::bigint[]) AS instructed_amount, unnest($27::integer[]) AS detail_index,
-    unnest($28::bigint[]) AS entry_amount, unnest($29::integer[]) AS entry_details) AS n
-
--- name: upsert_bank_transactions
-INSERT INTO bank_transactions AS b (bank_account, bank_key, content_hash, status, disposition,
-    payment_id, credit_debit, reversal, currency, amount, charges, booking_date, value_date,
-    bank_transaction_id, statement_id, entry_reference, end_to_end_id, debtor_name,
-    debtor_account, virtual_account, creditor_reference, unstructured, return_of, recorded_at,
-    instructed_currency, instructed_amount, detail_index, entry_amount, entry_details)
-SELECT n.bank_account, n.bank_key, n.content_hash, n.status, n.disposition, n.payment_id,
-    n.credit_debit, n.reversal, n.currency, n.amount, n.charges, n.booking_date, n.value_date,
-    n.bank_transaction_id, n.statement_id, n.entry_reference, n.end_to_end_id, n.debtor_name,
-    n.debtor_account, n.virtual_account, n.creditor_reference,
-    n.lines, n.return_of::jsonb, $24, n.instructed_currency, n.instructed_amount,
-    n.detail_index, n.entry_amount, n.entry_details
-FROM (SELECT unnest($1::text[]) AS bank_account, unnest($2::text[]) AS bank_key,
-    unnest($3::bytea[]) AS content_hash, unnest($4::text[]) AS status,
-    unnest($5::text[]) AS disposition, unnest($6::text[]) AS payment_id,
-    unnest($7::text[]) AS credit_debit, unnest($8::boolean[]) AS reversal,
-    unnest($9::text[]) AS currency, unnest($10::bigint[]) AS amount,
-    unnest($11::bigint[]) AS charges, unnest($12::date[]) AS booking_date,
-    unnest($13::date[]) AS value_date, unnest($14::text[]) AS bank_transaction_id,
-    unnest($15::text[]) AS statement_id, unnest($16::text[]) AS entry_reference,
-    unnest($17::text[]) AS end_to_end_id, unnest($18::text[]) AS debtor_name,
-    unnest($19::text[]) AS debtor_account, unnest($20::text[]) AS virtual_account,
-    unnest($21::text[]) AS creditor_reference, unnest($22::text[]) AS lines,
-    unnest($23::text[]) AS return_of, unnest($25::text[]) AS instructed_currency,
-    unnest($26::bigint[]) AS instructed_amount, unnest($27::integer[]) AS detail_index,
-    unnest($28::bigint[]) AS entry_amount, unnest($29::integer[]) AS entry_details) AS n
--- Pending becomes booked in place.
-ON CONFLICT (bank_account, bank_key) DO UPDATE
-SET content_hash = EXCLUDED.content_hash, status = EXCLUDED.status,
-    disposition = EXCLUDED.disposition, payment_id = EXCLUDED.payment_id,
-    credit_debit = EXCLUDED.credit_debit, reversal = EXCLUDED.reversal,
-    currency = EXCLUDED.currency, amount = EXCLUDED.amount, charges = EXCLUDED.charges,
-    booking_date = EXCLUDED.booking_date, value_date = EXCLUDED.value_date,
-    end_to_end_id = EXCLUDED.end_to_end_id, debtor_name = EXCLUDED.debtor_name,
-    debtor_account = EXCLUDED.debtor_account, virtual_account = EXCLUDED.virtual_account,
-    creditor_reference = EXCLUDED.creditor_reference, unstructured = EXCLUDED.unstructured,
-    return_of = EXCLUDED.return_of, instructed_currency = EXCLUDED.instructed_currency,
-    instructed_amount = EXCLUDED.instructed_amount, detail_index = EXCLUDED.detail_index,
-    entry_amount = EXCLUDED.entry_amount, entry_details = EXCLUDED.entry_details,
-    statement_id = EXCLUDED.statement_id, entry_reference = EXCLUDED.entry_reference,
-    superseded_by = NULL, announced = b.announced OR b.status = 'PDNG'
--- A parked return is applied in place; a booking of nothing gives its place to money.
-WHERE b.disposition IN ('not_booked', 'superseded', 'return_parked', 'no_money')
+  JOIN money_records t ON t.bank_account = b.bank_account AND t.bank_key = k.bank_key
+ WHERE t.payment_id IS NOT NULL
 
 -- name: supersede_pending
-UPDATE bank_transactions b SET disposition = 'superseded', superseded_by = n.by_key
+UPDATE records_without_payment b SET disposition = 'superseded', superseded_by = n.by_key
 FROM unnest($1::text[], $2::text[], $3::text[]) AS n(bank_account, bank_key, by_key)
 WHERE b.bank_account = n.bank_account AND b.bank_key = n.bank_key
   AND b.status = 'PDNG' AND b.disposition = 'not_booked'

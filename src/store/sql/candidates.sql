@@ -15,7 +15,7 @@ SELECT DISTINCT time_zone FROM accounts WHERE time_zone IS NOT NULL ORDER BY 1
 -- The bank account whose feed is known for the shortest time, or not at all: no statement of it
 -- counts. It blocks what needs to know that no money came. The accounts are found one after the
 -- other, and of each the latest statement.
--- Indexes: bank_transactions_pkey, bank_statements_through.
+-- Indexes: money_records_bank_key, bank_statements_through.
 WITH RECURSIVE booked (bank_account) AS (
     (SELECT bank_account FROM bank_transactions ORDER BY bank_account LIMIT 1)
     UNION ALL

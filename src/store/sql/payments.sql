@@ -1,32 +1,114 @@
--- name: insert_payments
-INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason, origin,
-    received_on, method, reference, remark, event_sequence, split, refunded,
-    returned, question, first_decision_id, first_rule_set_version, first_policy_version,
-    first_form, first_rule, first_outcome, first_reason, first_explanation,
-    first_caused_by_source, first_caused_by_id, recorded_at)
-SELECT n.*, $28 FROM (SELECT unnest($1::text[]) AS payment_id, unnest($2::text[]) AS account_id,
+-- name: insert_money_records
+-- A payment and what the bank told of it are one row.
+INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned, refunded,
+    split, state, reason, origin, received_on, method, reference, remark, event_sequence, question,
+    first_decision_id, first_rule_set_version, first_policy_version, first_form, first_rule,
+    first_outcome, first_reason, first_explanation, first_caused_by_source, first_caused_by_id,
+    bank_account, bank_key, content_hash, status, disposition, credit_debit, reversal, announced,
+    charges, booking_date, value_date, bank_transaction_id, statement_id, entry_reference,
+    end_to_end_id, debtor_name, debtor_account, virtual_account, creditor_reference, unstructured,
+    instructed_currency, instructed_amount, detail_index, entry_amount, entry_details, return_of,
+    recorded_at)
+SELECT n.payment_id, n.account_id, n.currency, n.amount, n.allocated, n.returned, n.refunded,
+    n.split, n.state, n.reason, n.origin, n.received_on, n.method, n.reference, n.remark,
+    n.event_sequence, n.question, n.first_decision_id, n.first_rule_set_version,
+    n.first_policy_version, n.first_form, n.first_rule, n.first_outcome, n.first_reason,
+    n.first_explanation, n.first_caused_by_source, n.first_caused_by_id, n.bank_account,
+    n.bank_key, n.content_hash, n.status, n.disposition, n.credit_debit, n.reversal, n.announced,
+    n.charges, n.booking_date, n.value_date, n.bank_transaction_id, n.statement_id,
+    n.entry_reference, n.end_to_end_id, n.debtor_name, n.debtor_account, n.virtual_account,
+    n.creditor_reference, n.unstructured, n.instructed_currency, n.instructed_amount,
+    n.detail_index, n.entry_amount, n.entry_details, n.return_of::jsonb, $54
+FROM (SELECT unnest($1::text[]) AS payment_id, unnest($2::text[]) AS account_id,
     unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
-    unnest($5::bigint[]) AS allocated, unnest($6::text[]) AS state, unnest($7::text[]) AS reason,
-    unnest($8::text[]) AS origin, unnest($9::date[]) AS received_on,
-    unnest($10::text[]) AS method, unnest($11::text[]) AS reference,
-    unnest($12::text[]) AS remark, unnest($13::bigint[]) AS event_sequence,
-    unnest($14::bigint[]) AS split, unnest($15::bigint[]) AS refunded,
-    unnest($16::bigint[]) AS returned, unnest($17::text[]) AS question,
+    unnest($5::bigint[]) AS allocated, unnest($6::bigint[]) AS returned,
+    unnest($7::bigint[]) AS refunded, unnest($8::bigint[]) AS split, unnest($9::text[]) AS state,
+    unnest($10::text[]) AS reason, unnest($11::text[]) AS origin,
+    unnest($12::date[]) AS received_on, unnest($13::text[]) AS method,
+    unnest($14::text[]) AS reference, unnest($15::text[]) AS remark,
+    unnest($16::bigint[]) AS event_sequence, unnest($17::text[]) AS question,
     unnest($18::bigint[]) AS first_decision_id, unnest($19::integer[]) AS first_rule_set_version,
     unnest($20::integer[]) AS first_policy_version, unnest($21::smallint[]) AS first_form,
     unnest($22::text[]) AS first_rule, unnest($23::text[]) AS first_outcome,
     unnest($24::text[]) AS first_reason, unnest($25::bytea[]) AS first_explanation,
-    unnest($26::text[]) AS first_caused_by_source,
-    unnest($27::text[]) AS first_caused_by_id) AS n
+    unnest($26::text[]) AS first_caused_by_source, unnest($27::text[]) AS first_caused_by_id,
+    unnest($28::text[]) AS bank_account, unnest($29::text[]) AS bank_key,
+    unnest($30::bytea[]) AS content_hash, unnest($31::text[]) AS status,
+    unnest($32::text[]) AS disposition, unnest($33::text[]) AS credit_debit,
+    unnest($34::boolean[]) AS reversal, unnest($35::boolean[]) AS announced,
+    unnest($36::bigint[]) AS charges, unnest($37::date[]) AS booking_date,
+    unnest($38::date[]) AS value_date, unnest($39::text[]) AS bank_transaction_id,
+    unnest($40::text[]) AS statement_id, unnest($41::text[]) AS entry_reference,
+    unnest($42::text[]) AS end_to_end_id, unnest($43::text[]) AS debtor_name,
+    unnest($44::text[]) AS debtor_account, unnest($45::text[]) AS virtual_account,
+    unnest($46::text[]) AS creditor_reference, unnest($47::text[]) AS unstructured,
+    unnest($48::text[]) AS instructed_currency, unnest($49::bigint[]) AS instructed_amount,
+    unnest($50::integer[]) AS detail_index, unnest($51::bigint[]) AS entry_amount,
+    unnest($52::integer[]) AS entry_details, unnest($53::text[]) AS return_of) AS n
+
+-- name: update_money_records
+-- What the bank told before and tells anew, in place: what was pending is booked, and becomes the
+-- payment that it announced.
+UPDATE records_without_payment b SET payment_id = n.payment_id, account_id = n.account_id,
+    currency = n.currency, amount = n.amount, allocated = n.allocated, returned = n.returned,
+    refunded = n.refunded, split = n.split, state = n.state, reason = n.reason, origin = n.origin,
+    received_on = n.received_on, method = n.method, reference = n.reference, remark = n.remark,
+    event_sequence = n.event_sequence, question = n.question,
+    first_decision_id = n.first_decision_id, first_rule_set_version = n.first_rule_set_version,
+    first_policy_version = n.first_policy_version, first_form = n.first_form,
+    first_rule = n.first_rule, first_outcome = n.first_outcome, first_reason = n.first_reason,
+    first_explanation = n.first_explanation, first_caused_by_source = n.first_caused_by_source,
+    first_caused_by_id = n.first_caused_by_id, content_hash = n.content_hash, status = n.status,
+    disposition = n.disposition, credit_debit = n.credit_debit, reversal = n.reversal,
+    charges = n.charges, booking_date = n.booking_date, value_date = n.value_date,
+    statement_id = n.statement_id, entry_reference = n.entry_reference,
+    end_to_end_id = n.end_to_end_id, debtor_name = n.debtor_name,
+    debtor_account = n.debtor_account, virtual_account = n.virtual_account,
+    creditor_reference = n.creditor_reference, unstructured = n.unstructured,
+    instructed_currency = n.instructed_currency, instructed_amount = n.instructed_amount,
+    detail_index = n.detail_index, entry_amount = n.entry_amount, entry_details = n.entry_details,
+    return_of = n.return_of::jsonb, superseded_by = NULL,
+    announced = b.announced OR b.status = 'PDNG',
+    recorded_at = CASE WHEN n.payment_id IS NULL THEN b.recorded_at ELSE $54 END,
+    told_at = CASE WHEN n.payment_id IS NOT NULL THEN nullif(b.recorded_at, $54) END
+FROM (SELECT unnest($1::text[]) AS payment_id, unnest($2::text[]) AS account_id,
+    unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
+    unnest($5::bigint[]) AS allocated, unnest($6::bigint[]) AS returned,
+    unnest($7::bigint[]) AS refunded, unnest($8::bigint[]) AS split, unnest($9::text[]) AS state,
+    unnest($10::text[]) AS reason, unnest($11::text[]) AS origin,
+    unnest($12::date[]) AS received_on, unnest($13::text[]) AS method,
+    unnest($14::text[]) AS reference, unnest($15::text[]) AS remark,
+    unnest($16::bigint[]) AS event_sequence, unnest($17::text[]) AS question,
+    unnest($18::bigint[]) AS first_decision_id, unnest($19::integer[]) AS first_rule_set_version,
+    unnest($20::integer[]) AS first_policy_version, unnest($21::smallint[]) AS first_form,
+    unnest($22::text[]) AS first_rule, unnest($23::text[]) AS first_outcome,
+    unnest($24::text[]) AS first_reason, unnest($25::bytea[]) AS first_explanation,
+    unnest($26::text[]) AS first_caused_by_source, unnest($27::text[]) AS first_caused_by_id,
+    unnest($28::text[]) AS bank_account, unnest($29::text[]) AS bank_key,
+    unnest($30::bytea[]) AS content_hash, unnest($31::text[]) AS status,
+    unnest($32::text[]) AS disposition, unnest($33::text[]) AS credit_debit,
+    unnest($34::boolean[]) AS reversal, unnest($35::boolean[]) AS announced,
+    unnest($36::bigint[]) AS charges, unnest($37::date[]) AS booking_date,
+    unnest($38::date[]) AS value_date, unnest($39::text[]) AS bank_transaction_id,
+    unnest($40::text[]) AS statement_id, unnest($41::text[]) AS entry_reference,
+    unnest($42::text[]) AS end_to_end_id, unnest($43::text[]) AS debtor_name,
+    unnest($44::text[]) AS debtor_account, unnest($45::text[]) AS virtual_account,
+    unnest($46::text[]) AS creditor_reference, unnest($47::text[]) AS unstructured,
+    unnest($48::text[]) AS instructed_currency, unnest($49::bigint[]) AS instructed_amount,
+    unnest($50::integer[]) AS detail_index, unnest($51::bigint[]) AS entry_amount,
+    unnest($52::integer[]) AS entry_details, unnest($53::text[]) AS return_of) AS n
+WHERE b.bank_account = n.bank_account AND b.bank_key = n.bank_key
+-- A parked return is applied in place; a booking of nothing gives its place to money.
+  AND b.disposition IN ('not_booked', 'superseded', 'return_parked', 'no_money')
 
 -- name: lock_payments
 SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
        reason, question, origin, received_on, method, reference, remark, event_sequence, recorded_at
-FROM payments WHERE payment_id = ANY($1::text[])
+FROM money_records WHERE payment_id = ANY($1::text[])
 ORDER BY payment_id FOR NO KEY UPDATE
 
 -- name: update_payments
-UPDATE payments p SET allocated = n.now, account_id = n.account_id, state = n.state,
+UPDATE money_records p SET allocated = n.now, account_id = n.account_id, state = n.state,
        reason = n.reason, event_sequence = n.event_sequence, returned = n.returned,
        split = n.split, refunded = n.refunded, question = n.question
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
@@ -38,11 +120,11 @@ WHERE p.payment_id = n.payment_id AND p.allocated = n.was AND p.returned = n.was
   AND p.split = n.was_split
 
 -- name: load_payment_owners
--- Index: payments_pkey.
+-- Index: money_records_payment.
 SELECT payment_id, account_id FROM payments WHERE payment_id = ANY($1::text[])
 
 -- name: load_taken_ids
--- Index: payments_pkey.
+-- Index: money_records_payment.
 SELECT payment_id FROM payments WHERE payment_id = ANY($1::text[])
 
 -- name: load_held
@@ -172,7 +254,7 @@ SELECT s.payment_id, s.part_id, s.account_id
 -- The bank payments of a time in the order in which they were recorded, page by page through a
 -- cursor: one pass over the table, whatever its size, and a page of it in memory.
 DECLARE past_payments NO SCROLL CURSOR FOR
-SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS free, p.recorded_at,
+SELECT b.account_id AS owner, b.amount - b.returned - b.refunded - b.split AS free, b.recorded_at,
        d.rule AS decided_rule, d.outcome AS decided_outcome, d.reason AS decided_reason,
        b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
@@ -180,18 +262,17 @@ SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS fr
        b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
        b.return_of, b.instructed_currency, b.instructed_amount, b.detail_index,
        b.entry_amount, b.entry_details
-  FROM payments p
-  JOIN bank_transactions b ON b.payment_id = p.payment_id
+  FROM money_records b
   LEFT JOIN LATERAL (SELECT rule, outcome, reason FROM decisions d
-                      WHERE d.payment_id = p.payment_id
+                      WHERE d.payment_id = b.payment_id
                       ORDER BY place DESC NULLS LAST, decision_id DESC LIMIT 1) d ON true
- WHERE p.origin = 'bank' AND p.recorded_at >= $1::timestamptz AND p.recorded_at < $2::timestamptz
-   AND ($3::text IS NULL OR p.account_id = $3)
-   AND p.state NOT IN ('returned', 'removed', 'ignored', 'split')
-   AND p.amount > p.returned + p.refunded + p.split
+ WHERE b.origin = 'bank' AND b.recorded_at >= $1::timestamptz AND b.recorded_at < $2::timestamptz
+   AND ($3::text IS NULL OR b.account_id = $3)
+   AND b.state NOT IN ('returned', 'removed', 'ignored', 'split')
+   AND b.amount > b.returned + b.refunded + b.split
    -- What only a person decides, whatever the rules are.
-   AND p.question IS NULL
- ORDER BY p.recorded_at, p.payment_id
+   AND b.question IS NULL
+ ORDER BY b.recorded_at, b.payment_id
 
 -- name: past_payments_next
 FETCH FORWARD 200 FROM past_payments

@@ -35,13 +35,16 @@ WITH split AS (
         OR least_amount <> amount
     UNION ALL
     SELECT 'bank_payments', t.bank_account, t.currency, t.currency,
-           sum(coalesce(p.amount, 0)) - sum(t.amount),
-           format('booked credits are %s, the payments made of them %s',
+           sum(coalesce(l.amount, 0)) - sum(t.amount),
+           format('booked credits are %s, what the ledger took in of them %s',
                   to_char(sum(t.amount) / 1e6, 'FM999999999999999999990.009999'),
-                  to_char(sum(coalesce(p.amount, 0)) / 1e6, 'FM999999999999999999990.009999'))
-      FROM bank_transactions t LEFT JOIN payments p ON p.payment_id = t.payment_id
-     WHERE t.disposition = 'payment' AND t.recorded_at <= $1
-     GROUP BY 2, 3 HAVING sum(t.amount) <> sum(coalesce(p.amount, 0))
+                  to_char(sum(coalesce(l.amount, 0)) / 1e6, 'FM999999999999999999990.009999'))
+      FROM money_records t
+      LEFT JOIN (SELECT payment_id, currency, sum(amount) AS amount FROM ledger_transfers
+                  WHERE kind IN ('payment_received', 'payment_provisioned')
+                  GROUP BY payment_id, currency) l USING (payment_id, currency)
+     WHERE t.payment_id IS NOT NULL AND t.bank_key IS NOT NULL AND t.recorded_at <= $1
+     GROUP BY 2, 3 HAVING sum(t.amount) <> sum(coalesce(l.amount, 0))
 )
 SELECT kind, 'bank' AS key_kind, bank_account AS record_key, subject, currency,
        -- One sum beyond what money can be here must not hide the differences of all others.
@@ -53,14 +56,13 @@ SELECT kind, 'bank' AS key_kind, bank_account AS record_key, subject, currency,
 -- (in the currencies $2, by the ids $3, after the days $4 and up to the days $5), and those that no
 -- statement names (in the currencies $6, after the days $7 and up to the days $8). $9 is the id of
 -- one that has not come, or not in that currency. What became of each, and whether it counts, as
--- domain::chain counts them. Index: bank_transactions_pkey.
+-- domain::chain counts them. Index: money_records_bank_key.
 WITH RECURSIVE told AS (
     -- What a person took for the same money as an earlier record is no entry of its own.
     SELECT d.bank_account, d.bank_key, d.earlier_key
-      FROM told_again d JOIN bank_transactions t USING (bank_account, bank_key)
-     WHERE d.bank_account = $1 AND (t.disposition IN ('return_ended', 'refund_bounced') OR EXISTS (
-               SELECT 1 FROM payments p
-                WHERE p.payment_id = t.payment_id AND p.state = 'removed'))
+      FROM told_again d JOIN money_records t USING (bank_account, bank_key)
+     WHERE d.bank_account = $1
+       AND (t.disposition IN ('return_ended', 'refund_bounced') OR t.state = 'removed')
 ), same AS (
     SELECT bank_account, bank_key, earlier_key AS kept FROM told
     UNION
@@ -159,7 +161,7 @@ SELECT kind, 'account' AS key_kind, account_id AS record_key, currency AS subjec
 
 -- name: reconcile_next_account
 -- The bank account after $1 that has entries or statements; none after the last.
--- Indexes: bank_transactions_pkey, bank_statements_pkey.
+-- Indexes: money_records_bank_key, bank_statements_pkey.
 SELECT least(
     (SELECT t.bank_account FROM bank_transactions t WHERE t.bank_account > $1::text
       ORDER BY t.bank_account LIMIT 1),
@@ -182,11 +184,9 @@ SELECT bank_account, currency, statement_id, opening_balance::text AS opening_ba
 WITH RECURSIVE told AS (
     -- What a person took for the same money as an earlier record is no entry of its own.
     SELECT d.bank_account, d.bank_key, d.earlier_key
-      FROM told_again d JOIN bank_transactions t USING (bank_account, bank_key)
+      FROM told_again d JOIN money_records t USING (bank_account, bank_key)
      WHERE d.bank_account = $2::text
-       AND (t.disposition IN ('return_ended', 'refund_bounced') OR EXISTS (
-               SELECT 1 FROM payments p
-                WHERE p.payment_id = t.payment_id AND p.state = 'removed'))
+       AND (t.disposition IN ('return_ended', 'refund_bounced') OR t.state = 'removed')
 ), same AS (
     SELECT bank_account, bank_key, earlier_key AS kept FROM told
     UNION

@@ -3,25 +3,24 @@
 -- that id, by the id under which the bank undid an earlier return of that amount, by the end-to-end
 -- id, by payer and amount. Of those that have the same in common $11 are
 -- read: that is too many to tell apart by it.
-SELECT 'id' AS how, n.bank_account, n.word, p.payment_id, p.account_id, 0::bigint AS amount,
+SELECT 'id' AS how, n.bank_account, n.word, b.payment_id, b.account_id, 0::bigint AS amount,
        b.currency, b.amount AS booked, b.bank_transaction_id, b.detail_index, b.end_to_end_id,
        b.debtor_account
   FROM unnest($1::text[], $2::text[]) AS n(bank_account, word)
-  JOIN bank_transactions b ON b.bank_account = n.bank_account AND b.bank_key = 'id:' || n.word
-  JOIN payments p ON p.payment_id = b.payment_id
+  JOIN money_records b ON b.bank_account = n.bank_account AND b.bank_key = 'id:' || n.word
+ WHERE b.payment_id IS NOT NULL
 UNION ALL
-SELECT 'detail', n.bank_account, n.word, p.payment_id, p.account_id, n.amount, b.currency, b.amount,
+SELECT 'detail', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
   FROM unnest($1::text[], $2::text[], $9::text[], $10::bigint[])
        AS n(bank_account, word, currency, amount)
-  CROSS JOIN LATERAL (SELECT d.* FROM bank_transactions d
+  CROSS JOIN LATERAL (SELECT d.* FROM money_records d
                        WHERE d.bank_account = n.bank_account AND d.bank_transaction_id = n.word
-                         AND d.detail_index IS NOT NULL AND d.disposition = 'payment'
+                         AND d.detail_index IS NOT NULL AND d.payment_id IS NOT NULL
                          AND d.currency = n.currency AND d.amount = n.amount
                        ORDER BY d.detail_index LIMIT $11) b
-  JOIN payments p ON p.payment_id = b.payment_id
 UNION ALL
-SELECT 'undone', n.bank_account, n.word, p.payment_id, p.account_id, n.amount, b.currency, b.amount,
+SELECT 'undone', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
   FROM unnest($1::text[], $2::text[], $9::text[], $10::bigint[])
        AS n(bank_account, word, currency, amount)
@@ -29,26 +28,23 @@ SELECT 'undone', n.bank_account, n.word, p.payment_id, p.account_id, n.amount, b
                        WHERE r.bank_account = n.bank_account AND r.bank_transaction_id = n.word
                          AND r.undoes IS NOT NULL AND r.currency = n.currency
                          AND r.amount = n.amount LIMIT $11) r
-  JOIN bank_transactions b ON b.payment_id = r.payment_id
-  JOIN payments p ON p.payment_id = r.payment_id
+  JOIN money_records b ON b.payment_id = r.payment_id AND b.bank_key IS NOT NULL
 UNION ALL
-SELECT 'e2e', n.bank_account, n.word, p.payment_id, p.account_id, 0, b.currency, b.amount,
+SELECT 'e2e', n.bank_account, n.word, b.payment_id, b.account_id, 0, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
   FROM unnest($3::text[], $4::text[]) AS n(bank_account, word)
-  CROSS JOIN LATERAL (SELECT d.* FROM bank_transactions d
+  CROSS JOIN LATERAL (SELECT d.* FROM money_records d
                        WHERE d.end_to_end_id = n.word AND d.bank_account = n.bank_account
-                         AND d.disposition = 'payment' LIMIT $11) b
-  JOIN payments p ON p.payment_id = b.payment_id
+                         AND d.payment_id IS NOT NULL LIMIT $11) b
 UNION ALL
-SELECT 'payer', n.bank_account, n.word, p.payment_id, p.account_id, n.amount, b.currency, b.amount,
+SELECT 'payer', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
   FROM unnest($5::text[], $6::text[], $7::text[], $8::bigint[])
        AS n(bank_account, word, currency, amount)
-  CROSS JOIN LATERAL (SELECT d.* FROM bank_transactions d
+  CROSS JOIN LATERAL (SELECT d.* FROM money_records d
                        WHERE d.debtor_account = n.word AND d.bank_account = n.bank_account
                          AND d.currency = n.currency AND d.amount = n.amount
-                         AND d.disposition = 'payment' LIMIT $11) b
-  JOIN payments p ON p.payment_id = b.payment_id
+                         AND d.payment_id IS NOT NULL LIMIT $11) b
 
 -- name: load_returns
 -- Returns that were applied, by the bank's ids of them or of what they returned (of its parts too),
@@ -64,13 +60,13 @@ SELECT r.return_id, r.bank_account, r.bank_transaction_id, r.payment_id, p.accou
          UNION
         SELECT k.return_id
           FROM unnest($1::text[], $2::text[]) AS n(bank_account, word)
-          JOIN bank_transactions b ON b.bank_account = n.bank_account
+          JOIN money_records b ON b.bank_account = n.bank_account
            AND b.bank_key = 'id:' || n.word
           JOIN payment_returns k ON k.payment_id = b.payment_id
          UNION
         SELECT k.return_id
           FROM unnest($1::text[], $2::text[]) AS n(bank_account, word)
-          JOIN bank_transactions b ON b.bank_account = n.bank_account
+          JOIN money_records b ON b.bank_account = n.bank_account
            AND b.bank_key = 'id:' || n.word
           JOIN payment_splits s ON s.payment_id = b.payment_id
           JOIN payment_returns k ON k.payment_id = s.part_id
@@ -81,7 +77,7 @@ SELECT r.return_id, r.bank_account, r.bank_transaction_id, r.payment_id, p.accou
           FROM payment_splits s JOIN payment_returns k ON k.payment_id = s.part_id
          WHERE s.payment_id = ANY($3::text[])) f
   JOIN payment_returns r USING (return_id)
-  JOIN payments p ON p.payment_id = r.payment_id
+  JOIN money_records p ON p.payment_id = r.payment_id
   LEFT JOIN LATERAL (SELECT sum(k.amount) AS amount, sum(k.removed) AS removed, sum(k.fee) AS fee
                        FROM payment_returns k WHERE k.undoes = r.return_id) u ON true
  WHERE r.undoes IS NULL
@@ -167,7 +163,7 @@ UPDATE parked_returns
 -- Parked returns of the bank accounts of these payments that wait for this reason are tried again:
 -- those that name one of the payments first, then the longest parked, and $4 of them; the others
 -- within the hour. The order is that in which all lock them. Indexes:
--- bank_transactions_payment_id_key, parked_returns_wait_for_persons, parked_returns_pkey.
+-- money_records_payment, parked_returns_wait_for_persons, parked_returns_pkey.
 UPDATE parked_returns r SET woken_at = $3
   FROM (SELECT p.bank_account, p.bank_key
           FROM (SELECT p.bank_account, p.bank_key

@@ -15,7 +15,7 @@ UNION SELECT account_id FROM virtual_accounts WHERE virtual_account = $1
 
 -- name: views_find_bank_id
 -- Payments that the bank knows by this id, in any of our bank accounts. Index:
--- bank_transactions_pkey, once per bank account: the recursive part jumps from one to the next.
+-- money_records_bank_key, once per bank account: the recursive part jumps from one to the next.
 WITH RECURSIVE banks (bank_account) AS (
     (SELECT bank_account FROM bank_transactions ORDER BY bank_account LIMIT 1)
     UNION ALL
@@ -76,15 +76,13 @@ SELECT i.invoice_id
                       ORDER BY invoice_id DESC LIMIT 50) i
 
 -- name: views_find_payments
--- What is known of these payments. Indexes: payments_pkey, bank_transactions_payment_id_key,
--- accounts_pkey.
+-- What is known of these payments. Indexes: money_records_payment, accounts_pkey.
 SELECT p.payment_id, p.account_id, a.name, p.currency, p.amount, p.allocated, p.returned,
        p.refunded, p.split, p.state, p.reason, p.received_on, p.recorded_at,
-       t.debtor_name, t.debtor_account, t.bank_transaction_id, t.end_to_end_id,
-       t.creditor_reference, t.unstructured, p.reference,
+       p.debtor_name, p.debtor_account, p.bank_transaction_id, p.end_to_end_id,
+       p.creditor_reference, p.unstructured, p.reference,
        concat_ws(' ', p.remark, p.method) AS noted
-  FROM payments p
-  LEFT JOIN bank_transactions t ON t.payment_id = p.payment_id
+  FROM money_records p
   LEFT JOIN accounts a ON a.account_id = p.account_id
  WHERE p.payment_id = ANY($1)
 
@@ -145,39 +143,34 @@ SELECT l.source, l.message_id, l.wait_key, l.needs, l.since, i.message_type, f.f
  LIMIT 200
 
 -- name: views_find_said
--- What was written on payments, the newest first. Indexes: payments_days,
--- bank_transactions_payment_id_key.
-SELECT p.payment_id, p.received_on, p.recorded_at, t.debtor_name, t.debtor_account,
-       concat_ws(' ', t.unstructured, t.creditor_reference, t.end_to_end_id,
-                 t.bank_transaction_id) AS said,
+-- What was written on payments, the newest first. Index: payments_days.
+SELECT p.payment_id, p.received_on, p.recorded_at, p.debtor_name, p.debtor_account,
+       concat_ws(' ', p.unstructured, p.creditor_reference, p.end_to_end_id,
+                 p.bank_transaction_id) AS said,
        concat_ws(' ', p.reference, p.remark, p.method) AS noted
-  FROM (SELECT payment_id, received_on, recorded_at, reference, remark, method
-          FROM payments
-         WHERE (received_on, recorded_at, payment_id) < ($1, $2, $3) AND received_on >= $4
-         ORDER BY received_on DESC, recorded_at DESC, payment_id DESC
-         LIMIT $5) p
-  LEFT JOIN bank_transactions t ON t.payment_id = p.payment_id
- ORDER BY p.received_on DESC, p.recorded_at DESC, p.payment_id DESC
+  FROM money_records p
+ WHERE payment_id IS NOT NULL
+   AND (received_on, recorded_at, payment_id) < ($1, $2, $3) AND received_on >= $4
+ ORDER BY received_on DESC, recorded_at DESC, payment_id DESC
+ LIMIT $5
 
 -- name: views_payments_fitting
--- Of these payments, in their order, those that fit. Indexes: payments_pkey,
--- bank_transactions_payment_id_key, further_decisions_pkey, allocations_live_pair.
+-- Of these payments, in their order, those that fit. Indexes: money_records_payment,
+-- further_decisions_pkey, allocations_live_pair.
 SELECT p.payment_id, p.account_id, p.currency, p.amount, p.allocated, p.returned, p.refunded,
        p.split, p.state, p.reason, p.origin, p.received_on, p.recorded_at,
-       (SELECT e.payment_id FROM bank_transactions t
-          JOIN told_again d USING (bank_account, bank_key)
-          JOIN bank_transactions e
+       (SELECT e.payment_id FROM told_again d
+          JOIN money_records e
             ON e.bank_account = d.bank_account AND e.bank_key = d.earlier_key
-         WHERE t.payment_id = p.payment_id) AS looks_like,
-       b.debtor_name, b.debtor_account, b.said,
+         WHERE d.bank_account = p.bank_account AND d.bank_key = p.bank_key) AS looks_like,
+       CASE WHEN $9::boolean THEN p.debtor_name END AS debtor_name,
+       CASE WHEN $9 THEN p.debtor_account END AS debtor_account,
+       CASE WHEN $9 AND p.bank_key IS NOT NULL
+            THEN concat_ws(' ', p.unstructured, p.creditor_reference, p.end_to_end_id,
+                           p.bank_transaction_id) END AS said,
        concat_ws(' ', p.reference, p.remark, p.method) AS noted
   FROM unnest($1::text[]) WITH ORDINALITY w (payment_id, place)
-  JOIN payments p ON p.payment_id = w.payment_id
-  LEFT JOIN LATERAL (
-      SELECT t.debtor_name, t.debtor_account,
-             concat_ws(' ', t.unstructured, t.creditor_reference, t.end_to_end_id,
-                       t.bank_transaction_id) AS said
-        FROM bank_transactions t WHERE $9::boolean AND t.payment_id = p.payment_id) b ON true
+  JOIN money_records p ON p.payment_id = w.payment_id
  WHERE ($2::text IS NULL OR p.account_id = $2)
    AND ($3::text IS NULL OR p.state = $3)
    AND ($4::text IS NULL OR p.reason = $4
@@ -194,7 +187,7 @@ SELECT p.payment_id, p.account_id, p.currency, p.amount, p.allocated, p.returned
  ORDER BY w.place
 
 -- name: views_walk_id
--- The next payments in the order of their ids. Index: payments_pkey.
+-- The next payments in the order of their ids. Index: money_records_payment.
 SELECT payment_id, received_on, recorded_at
   FROM payments
  WHERE payment_id > $1
@@ -285,7 +278,8 @@ SELECT invoice_id AS id
  LIMIT 200
 
 -- name: views_near_payments
--- Ids that begin as a mistyped one does; no id has a character beyond '~'. Index: payments_pkey.
+-- Ids that begin as a mistyped one does; no id has a character beyond '~'. Index:
+-- money_records_payment.
 SELECT payment_id AS id
   FROM payments
  WHERE payment_id >= $1 AND payment_id < $1 || '~'
@@ -309,7 +303,7 @@ SELECT invoice_id AS id
  LIMIT 1
 
 -- name: views_at_least_payments
--- The first id that is not before this one. Index: payments_pkey.
+-- The first id that is not before this one. Index: money_records_payment.
 SELECT payment_id AS id
   FROM payments
  WHERE payment_id >= $1

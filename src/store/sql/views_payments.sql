@@ -1,16 +1,15 @@
 -- name: views_payment_show
 -- One payment, with what it waits for: not what was paid or voided, which is never sent again; and
--- whether it was sent already. Indexes: payments_pkey, watches_payment, invoices_folded_key,
--- invoices_number_key, invoices_payment_reference_key.
+-- whether it was sent already. Indexes: money_records_payment, watches_payment,
+-- invoices_folded_key, invoices_number_key, invoices_payment_reference_key.
 SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
        reason, question, origin, received_on, method, reference, remark, recorded_at,
        coalesce(n.watches, '{}') AS watches, coalesce(n.sent, '{}') AS sent,
-       (SELECT e.payment_id FROM bank_transactions b
-          JOIN told_again t USING (bank_account, bank_key)
-          JOIN bank_transactions e
+       (SELECT e.payment_id FROM told_again t
+          JOIN money_records e
             ON e.bank_account = t.bank_account AND e.bank_key = t.earlier_key
-         WHERE b.payment_id = p.payment_id) AS looks_like
-  FROM payments p
+         WHERE t.bank_account = p.bank_account AND t.bank_key = p.bank_key) AS looks_like
+  FROM money_records p
   LEFT JOIN LATERAL (
        SELECT array_agg(w.watch_key ORDER BY w.watch_key) AS watches,
               array_agg(coalesce(i.sent, false) ORDER BY w.watch_key) AS sent
@@ -30,7 +29,7 @@ SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, 
  WHERE payment_id = $1
 
 -- name: views_bank_of_payment
--- What the bank said of one payment. Indexes: bank_transactions_payment_id_key,
+-- What the bank said of one payment. Indexes: money_records_payment,
 -- bank_transactions_superseded.
 SELECT bank_account, bank_key, status, credit_debit, reversal, currency, amount, charges,
        booking_date, value_date, bank_transaction_id, statement_id, entry_reference,
@@ -59,7 +58,8 @@ SELECT allocation_id, payment_id, invoice_id, account_id, currency, amount, reve
 
 -- name: views_suggestions_of_payment
 -- What was suggested for one payment, or for others of which it is a part, and what became of it.
--- Indexes: suggestions_payment, suggestion_payments_payment, payable_invoices_pkey, payments_pkey.
+-- Indexes: suggestions_payment, suggestion_payments_payment, payable_invoices_pkey,
+-- money_records_payment.
 SELECT s.suggestion_id, s.account_id, s.currency, s.status, s.reason, s.resolved_at,
        array_agg(i.invoice_id ORDER BY i.invoice_id) AS invoices, sum(i.amount)::bigint AS amount,
        bool_and(y.invoice_id IS NOT NULL) AND sum(i.amount) <= min(p.amount - p.allocated
@@ -78,7 +78,7 @@ SELECT s.suggestion_id, s.account_id, s.currency, s.status, s.reason, s.resolved
 
 -- name: views_decisions_of_payment
 -- The decisions on one payment, in the order in which each replaced
--- the one before. Indexes: payments_pkey, further_decisions_pkey.
+-- the one before. Indexes: money_records_payment, further_decisions_pkey.
 SELECT decision_id, payment_id, rule, rule_set_version, policy_version, outcome, reason,
        explanation, form, caused_by_source, caused_by_id, decided_at
   FROM decisions
@@ -88,7 +88,7 @@ SELECT decision_id, payment_id, rule, rule_set_version, policy_version, outcome,
 
 -- name: views_parts_of_payment
 -- The parts of one payment, or the payment that it is a part of. Indexes: payment_splits_pkey, the
--- unique one of payment_id and part, payments_pkey, split_undos_pkey.
+-- unique one of payment_id and part, money_records_payment, split_undos_pkey.
 SELECT s.part_id, s.payment_id, s.part, s.account_id, s.currency, s.amount, p.state, s.reason,
        s.split_at, u.undone_at, u.return_id, u.reason AS undone_reason
   FROM (SELECT * FROM payment_splits WHERE payment_id = $1
@@ -177,7 +177,7 @@ SELECT c.source, c.message_id, c.command_type, c.operator, c.reason, c.subjects,
 
 -- name: views_parked_returns
 -- Parked returns, the longest parked first; after that instant, bank account and key. Indexes:
--- bank_transactions_pkey, told_again_pkey, told_again_earlier.
+-- money_records_bank_key, told_again_pkey, told_again_earlier.
 SELECT p.bank_account, p.bank_key, t.currency, t.amount, t.booking_date, t.return_of ->> 0 AS names,
        p.why, p.parked_at, p.tried_at,
        (SELECT a.earlier_key FROM told_again a WHERE a.bank_account = p.bank_account
@@ -217,7 +217,7 @@ SELECT a.bank_account, a.advice_id, a.payer_account, a.payment_reference, a.curr
 
 -- name: views_advices_of_payment
 -- The advice that belongs to the payment, and those of these ids of its bank account.
--- Index: remittance_advices_one_per_payment, remittance_advices_pkey, bank_transactions_payment.
+-- Index: remittance_advices_one_per_payment, remittance_advices_pkey, money_records_payment.
 SELECT a.bank_account, a.advice_id, a.payer_account, a.payment_reference, a.currency, a.amount,
        a.state, a.used_by_payment, a.end_reason, a.ended_about, a.received_at,
        a.expires_at, l.invoices

@@ -1,16 +1,16 @@
 -- name: views_review
 -- What a person has to look at, the oldest first: each open suggestion, and each parked payment
--- that has none. Reads the payments that wait; indexes: suggestions_payment, payments_pkey,
--- further_decisions_pkey, suggestion_invoices_pkey, bank_transactions_payment_id_key.
+-- that has none. Reads the payments that wait; indexes: suggestions_payment, money_records_payment,
+-- further_decisions_pkey, suggestion_invoices_pkey.
 SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p.returned,
        p.refunded, p.split, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
        coalesce(i.invoices, '{}') AS invoices,
        coalesce(i.proposed, 0) + coalesce(w.added, 0) AS proposed,
        coalesce(i.payable AND i.proposed <= p.amount - p.allocated - p.returned - p.refunded
            - p.split, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments,
-       b.debtor_name, b.debtor_account,
+       p.debtor_name, p.debtor_account,
        p.recorded_at::text || '/' || p.payment_id || '/' || coalesce(s.suggestion_id, '') AS place
-  FROM payments p
+  FROM money_records p
   LEFT JOIN suggestions s ON s.payment_id = p.payment_id AND s.status = 'open'
   LEFT JOIN LATERAL (SELECT x.rule FROM decisions x WHERE x.payment_id = p.payment_id
                         AND x.decision_id = coalesce(s.decision_id, x.decision_id)
@@ -24,7 +24,6 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
   LEFT JOIN LATERAL (SELECT array_agg(x.payment_id ORDER BY x.payment_id) AS with_payments,
                             sum(x.amount)::bigint AS added
                        FROM suggestion_payments x WHERE x.suggestion_id = s.suggestion_id) w ON true
-  LEFT JOIN bank_transactions b ON b.payment_id = p.payment_id
  WHERE (p.state = 'parked' OR s.suggestion_id IS NOT NULL)
    AND ($1::text IS NULL OR (p.recorded_at, p.payment_id, coalesce(s.suggestion_id, ''))
         > (split_part($1, '/', 1)::timestamptz, split_part($1, '/', 2), split_part($1, '/', 3)))
@@ -38,18 +37,16 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
 
 -- name: views_suggestion
 -- A suggestion with what a person reads before they say yes: the payment, its payer, the customer;
--- and of one that is closed, who closed it. Indexes: primary keys,
--- bank_transactions_payment_id_key.
+-- and of one that is closed, who closed it. Indexes: primary keys, money_records_payment.
 SELECT s.suggestion_id, s.payment_id, s.account_id, a.name AS account_name, s.currency, s.status,
        s.resolved_at, s.resolved_by_source, s.resolved_by_id, o.operator,
        coalesce(o.reason, s.reason) AS said, p.amount, p.allocated, p.returned, p.refunded, p.split,
-       p.state, p.received_on, d.rule, b.debtor_name, b.debtor_account
+       p.state, p.received_on, d.rule, p.debtor_name, p.debtor_account
   FROM suggestions s
   JOIN accounts a ON a.account_id = s.account_id
-  JOIN payments p ON p.payment_id = s.payment_id
+  JOIN money_records p ON p.payment_id = s.payment_id
   CROSS JOIN LATERAL (SELECT x.rule FROM decisions x WHERE x.payment_id = s.payment_id
                          AND x.decision_id = s.decision_id LIMIT 1) d
-  LEFT JOIN bank_transactions b ON b.payment_id = s.payment_id
   LEFT JOIN operator_commands o
          ON o.source = s.resolved_by_source AND o.message_id = s.resolved_by_id
  WHERE s.suggestion_id = $1
@@ -68,17 +65,15 @@ SELECT x.invoice_id, i.currency, i.status, x.amount + w.added AS amount,
 
 -- name: views_suggestion_payments
 -- What each payment of a suggestion gives, the one that it was made for first. Indexes:
--- suggestion_invoices_pkey, suggestion_payments_pkey, payments_pkey,
--- bank_transactions_payment_id_key.
+-- suggestion_invoices_pkey, suggestion_payments_pkey, money_records_payment.
 SELECT g.payment_id, p.currency, p.amount, p.allocated, p.returned, p.refunded, p.split,
-       p.received_on, g.gives, b.debtor_name, b.debtor_account
+       p.received_on, g.gives, p.debtor_name, p.debtor_account
   FROM (SELECT s.payment_id, sum(x.amount)::bigint AS gives, 0 AS place
           FROM suggestions s JOIN suggestion_invoices x ON x.suggestion_id = s.suggestion_id
          WHERE s.suggestion_id = $1 GROUP BY s.payment_id
         UNION ALL
         SELECT w.payment_id, w.amount, 1 FROM suggestion_payments w WHERE w.suggestion_id = $1) g
-  JOIN payments p ON p.payment_id = g.payment_id
-  LEFT JOIN bank_transactions b ON b.payment_id = g.payment_id
+  JOIN money_records p ON p.payment_id = g.payment_id
  ORDER BY g.place, g.payment_id
 
 -- name: views_aliases

@@ -58,7 +58,7 @@ SELECT p.reason, p.currency, count(*) AS payments, sum(o.free)::text AS unalloca
 
 -- name: views_status_returns
 -- Returns of the bank that wait for what they return. Indexes: parked_returns_pkey,
--- bank_transactions_pkey. Rows are few: each leaves when it is applied.
+-- money_records_bank_key. Rows are few: each leaves when it is applied.
 SELECT p.why, b.currency, count(*) AS returns, sum(b.amount)::text AS amount,
        min(p.parked_at) AS oldest,
        extract(epoch FROM clock_timestamp() - min(p.parked_at))::bigint AS oldest_seconds
@@ -147,7 +147,7 @@ SELECT t.name AS table_name,
               OR has_table_privilege(r.oid, to_regclass(t.name), 'TRUNCATE')
               -- The first decision on a payment stands in its row.
               OR t.name = 'further_decisions' AND EXISTS (SELECT FROM pg_attribute a
-                  WHERE a.attrelid = to_regclass('payments') AND a.attname LIKE 'first\_%'
+                  WHERE a.attrelid = to_regclass('money_records') AND a.attname LIKE 'first\_%'
                     AND has_column_privilege(r.oid, a.attrelid, a.attnum, 'UPDATE'))
             END AS may_change,
        r.oid IS NOT NULL AS role_exists,

@@ -21,16 +21,15 @@ INSERT INTO payments (payment_id, account_id, currency, amount, allocated, retur
      0, '2026-11-03Z'),
     ('SPLIT:book:2', 'ACC-4', 'SGD', 70000000, 0, 0, 70000000, 'removed', 'split', '2026-11-02', 0,
      '2026-11-03Z'),
-    ('PAY-9', NULL, 'SGD', 10000000, 0, 10000000, 0, 'returned', 'bank', '2026-11-02', 0,
-     '2026-11-02Z'),
     ('SPLIT:book:3', 'ACC-5', 'SGD', 10000000, 0, 0, 10000000, 'returned', 'split', '2026-11-02', 0,
      '2026-11-03Z');
-INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
-        payment_id, credit_debit, reversal, currency, amount, booking_date, recorded_at) VALUES
-    ('OUR-1', 'id:B6', sha256('B6'), 'BOOK', 'payment', 'PAY-9', 'CRDT', false, 'SGD', 10000000,
-     '2026-11-02', '2026-11-02Z'),
-    ('OUR-1', 'reversal:B6', sha256('B6R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 10000000,
-     '2026-11-06', '2026-11-06Z');
+INSERT INTO money_records (payment_id, currency, amount, allocated, returned, refunded, split,
+        event_sequence, state, origin, received_on, bank_account, bank_key, content_hash, status,
+        disposition, credit_debit, reversal, announced, booking_date, recorded_at) VALUES
+    ('PAY-9', 'SGD', 10000000, 0, 10000000, 0, 0, 0, 'returned', 'bank', '2026-11-02', 'OUR-1',
+     'id:B6', sha256('B6'), 'BOOK', 'payment', 'CRDT', false, false, '2026-11-02', '2026-11-02Z'),
+    (NULL, 'SGD', 10000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'OUR-1', 'reversal:B6',
+     sha256('B6R'), 'BOOK', 'returned', 'DBIT', true, false, '2026-11-06', '2026-11-06Z');
 
 INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, posted_at, debit,
         debit_account, credit, credit_account, currency, amount) VALUES

@@ -18,7 +18,7 @@ pub const PLANTS: &[Plant] = &[
         "a payment that was told without the bank's id as well",
         "
         UPDATE bank_transactions SET debtor_account = 'PAYER1' WHERE bank_key = 'id:B4';
-        INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+        INSERT INTO money_records (bank_account, bank_key, content_hash, status, disposition,
             payment_id, credit_debit, reversal, currency, amount, booking_date, recorded_at,
             debtor_account)
         SELECT bank_account, 'print:1', content_hash, status, disposition, 'PAY-5', credit_debit,
@@ -36,7 +36,7 @@ pub const PLANTS: &[Plant] = &[
         r#"
         UPDATE bank_transactions SET return_of = '["B5", null, null]'
          WHERE bank_key = 'reversal:B5';
-        INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+        INSERT INTO money_records (bank_account, bank_key, content_hash, status, disposition,
             credit_debit, reversal, currency, amount, booking_date, recorded_at, return_of)
         SELECT bank_account, 'entry:M/7', content_hash, status, disposition, credit_debit,
                reversal, currency, amount, booking_date, recorded_at, return_of

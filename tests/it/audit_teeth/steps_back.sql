@@ -12,26 +12,26 @@ INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_re
     ('INV-8', 'ACC-3', 'Topup', 'SGD', 40000000, 'RF11A8', 'INV-8', '2026-11-01Z', '2026-11-01Z'),
     ('INV-9', 'ACC-3', 'Topup', 'SGD', 60000000, 'RF11A9', 'INV-9', '2026-11-01Z', '2026-11-01Z');
 
-INSERT INTO payments (payment_id, account_id, currency, amount, allocated, returned, state, origin,
-                      received_on, event_sequence, recorded_at) VALUES
-    ('PAY-4', 'ACC-3', 'SGD', 50000000, 0, 0, 'on_account', 'manual', '2026-11-02', 0,
-     '2026-11-02Z'),
-    ('PAY-5', 'ACC-3', 'SGD', 20000000, 0, 0, 'removed', 'manual', '2026-11-02', 0, '2026-11-02Z'),
-    ('PAY-6', 'ACC-3', 'SGD', 40000000, 10000000, 30000000, 'allocated', 'bank', '2026-11-02', 0,
-     '2026-11-02Z'),
-    ('PAY-7', 'ACC-3', 'SGD', 60000000, 60000000, 0, 'allocated', 'bank', '2026-11-02', 0,
-     '2026-11-02Z');
-INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
-        payment_id, credit_debit, reversal, currency, amount, booking_date, recorded_at) VALUES
-    ('OUR-1', 'id:B4', sha256('B4'), 'BOOK', 'payment', 'PAY-6', 'CRDT', false, 'SGD', 40000000,
+INSERT INTO payments (payment_id, account_id, currency, amount, state, origin, received_on,
+                      recorded_at) VALUES
+    ('PAY-4', 'ACC-3', 'SGD', 50000000, 'on_account', 'manual', '2026-11-02', '2026-11-02Z'),
+    ('PAY-5', 'ACC-3', 'SGD', 20000000, 'removed', 'manual', '2026-11-02', '2026-11-02Z');
+INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned, refunded,
+        split, event_sequence, state, origin, received_on, bank_account, bank_key, content_hash,
+        status, disposition, credit_debit, reversal, announced, booking_date, recorded_at) VALUES
+    ('PAY-6', 'ACC-3', 'SGD', 40000000, 10000000, 30000000, 0, 0, 0, 'allocated', 'bank',
+     '2026-11-02', 'OUR-1', 'id:B4', sha256('B4'), 'BOOK', 'payment', 'CRDT', false, false,
      '2026-11-02', '2026-11-02Z'),
-    ('OUR-1', 'reversal:B4', sha256('B4R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 30000000,
-     '2026-11-06', '2026-11-06Z'),
-    ('OUR-1', 'id:B5', sha256('B5'), 'BOOK', 'payment', 'PAY-7', 'CRDT', false, 'SGD', 60000000,
-     '2026-11-02', '2026-11-02Z'),
-    ('OUR-1', 'reversal:B5', sha256('B5R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 60000000,
-     '2026-11-05', '2026-11-05Z'),
-    ('OUR-1', 'undone:B5U', sha256('B5U'), 'BOOK', 'return_undone', NULL, 'CRDT', true, 'SGD',
+    ('PAY-7', 'ACC-3', 'SGD', 60000000, 60000000, 0, 0, 0, 0, 'allocated', 'bank',
+     '2026-11-02', 'OUR-1', 'id:B5', sha256('B5'), 'BOOK', 'payment', 'CRDT', false, false,
+     '2026-11-02', '2026-11-02Z');
+INSERT INTO money_records (bank_account, bank_key, content_hash, status, disposition, credit_debit,
+        reversal, announced, currency, amount, booking_date, recorded_at) VALUES
+    ('OUR-1', 'reversal:B4', sha256('B4R'), 'BOOK', 'returned', 'DBIT', true, false, 'SGD',
+     30000000, '2026-11-06', '2026-11-06Z'),
+    ('OUR-1', 'reversal:B5', sha256('B5R'), 'BOOK', 'returned', 'DBIT', true, false, 'SGD',
+     60000000, '2026-11-05', '2026-11-05Z'),
+    ('OUR-1', 'undone:B5U', sha256('B5U'), 'BOOK', 'return_undone', 'CRDT', true, false, 'SGD',
      60000000, '2026-11-09', '2026-11-09Z');
 
 INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, posted_at, debit,
