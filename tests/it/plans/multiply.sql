@@ -9,7 +9,8 @@ BEGIN
     SET LOCAL session_replication_role = replica;
     FOR one IN
         SELECT c.oid, c.relname FROM pg_class c
-         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND c.relnamespace = 'public'::regnamespace
            AND c.relname = ANY(ARRAY[{tables}])
     LOOP
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum),
