@@ -559,17 +559,23 @@ CREATE TRIGGER invoices_noted_again AFTER UPDATE ON invoices
 -- was recorded by a person or split from another; a record alone moved no customer's money, or has
 -- not yet. The views `payments` and `bank_transactions` show the two kinds. Columns of one width
 -- stand together, so that nothing is lost between them.
+-- What a payment gave back, paid back or gave to its parts: each is NULL where it is nothing.
+CREATE FUNCTION gone_of(returned bigint, refunded bigint, split bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(returned, 0) + coalesce(refunded, 0) + coalesce(split, 0);
+
 CREATE TABLE money_records (
     amount         bigint NOT NULL,
     -- When the payment was recorded; of a record without one, when it was told.
     recorded_at    timestamptz NOT NULL,
     allocated      bigint CONSTRAINT payments_allocated_check CHECK (allocated >= 0),
-    returned       bigint CONSTRAINT payments_returned_check CHECK (returned >= 0),
-    refunded       bigint CONSTRAINT payments_refunded_check CHECK (refunded >= 0),
+    -- The four that follow are nothing of nearly all payments: NULL, which takes no room.
+    returned       bigint CONSTRAINT payments_returned_check CHECK (returned > 0),
+    refunded       bigint CONSTRAINT payments_refunded_check CHECK (refunded > 0),
     -- What a payment gave to its parts; of a part that was taken back, what it gave back.
-    split          bigint CONSTRAINT payments_split_check CHECK (split >= 0),
+    split          bigint CONSTRAINT payments_split_check CHECK (split > 0),
     -- Last sequence of events keyed by this payment, while it had no account.
-    event_sequence bigint CONSTRAINT payments_event_sequence_check CHECK (event_sequence >= 0),
+    event_sequence bigint CONSTRAINT payments_event_sequence_check CHECK (event_sequence > 0),
     -- What was decided when it was recorded, if anything was: nearly all payments have this
     -- decision and no other. Later ones are in further_decisions, where the columns are explained;
     -- the view decisions has them all.
@@ -667,10 +673,10 @@ CREATE TABLE money_records (
     CONSTRAINT money_record_is_of_something
         CHECK (payment_id IS NOT NULL OR bank_key IS NOT NULL),
     CONSTRAINT payment_is_whole CHECK (
-        num_nulls(payment_id, state, origin, received_on, allocated, returned, refunded, split,
-                  event_sequence) IN (0, 9)
+        num_nulls(payment_id, state, origin, received_on, allocated) IN (0, 5)
         AND (payment_id IS NOT NULL OR num_nonnulls(account_id, reason, method, reference, remark,
-                 question, first_decision_id, told_at) = 0)),
+                 question, first_decision_id, told_at, returned, refunded, split, event_sequence)
+             = 0)),
     CONSTRAINT bank_record_is_whole CHECK (
         num_nulls(bank_account, bank_key, content_hash, status, disposition, credit_debit,
                   reversal, announced, booking_date) IN (0, 9)
@@ -691,18 +697,20 @@ CREATE TABLE money_records (
                    first_caused_by_source, first_caused_by_id) IN (0, 9)
                AND (first_reason IS NULL OR first_decision_id IS NOT NULL)),
     CONSTRAINT payment_never_gives_more_than_it_has
-        CHECK (allocated + returned + refunded + split <= amount),
+        CHECK (allocated + gone_of(returned, refunded, split) <= amount),
     CONSTRAINT payment_state_follows_amounts CHECK (CASE state
-        WHEN 'allocated' THEN allocated + returned + refunded + split = amount AND allocated > 0
+        WHEN 'allocated'
+            THEN allocated + gone_of(returned, refunded, split) = amount AND allocated > 0
         WHEN 'partly_allocated'
-            THEN allocated > 0 AND allocated + returned + refunded + split < amount
+            THEN allocated > 0 AND allocated + gone_of(returned, refunded, split) < amount
         WHEN 'on_account' THEN allocated = 0 AND account_id IS NOT NULL
         WHEN 'parked' THEN allocated = 0 AND reason IS NOT NULL
         -- Of a part, what was returned by itself and what went back with the whole.
-        WHEN 'returned' THEN returned + refunded + CASE origin WHEN 'split' THEN split ELSE 0 END
-                             = amount
+        WHEN 'returned'
+            THEN gone_of(returned, refunded, CASE origin WHEN 'split' THEN split END) = amount
         WHEN 'ignored' THEN allocated = 0 AND reason IS NOT NULL
-        WHEN 'split' THEN allocated = 0 AND split > 0 AND returned + refunded + split = amount
+        WHEN 'split' THEN allocated = 0 AND split IS NOT NULL
+            AND gone_of(returned, refunded, split) = amount
         ELSE allocated = 0 END),
     CONSTRAINT payment_allocation_needs_account CHECK (allocated = 0 OR account_id IS NOT NULL),
     -- A part belongs to somebody, and nobody else gives such ids.
@@ -733,12 +741,9 @@ CREATE TABLE money_records (
 -- People look for payments by day, by amount and of one customer. None of these columns changes
 -- when something is paid, so updates stay HOT. Equal values share an entry: a batch adds little at
 -- the end of each. `account_id` changes only when a payment is assigned.
-CREATE INDEX payments_days ON money_records (received_on, recorded_at)
-    WHERE payment_id IS NOT NULL;
-CREATE INDEX payments_amount ON money_records (amount, received_on, recorded_at)
-    WHERE payment_id IS NOT NULL;
-CREATE INDEX payments_account_days ON money_records (account_id, received_on, recorded_at)
-    WHERE payment_id IS NOT NULL;
+CREATE INDEX payments_days ON money_records (received_on, recorded_at);
+CREATE INDEX payments_amount ON money_records (amount, received_on, recorded_at);
+CREATE INDEX payments_account_days ON money_records (account_id, received_on, recorded_at);
 -- What is not booked yet, for the guard against money that is on its way.
 CREATE INDEX bank_transactions_pending ON money_records (bank_account, bank_key)
     WHERE status = 'PDNG' AND disposition = 'not_booked';
@@ -762,7 +767,7 @@ CREATE INDEX bank_transactions_equal
 -- Payments are found by amount and value date; those of another value date by this.
 CREATE INDEX bank_transactions_other_day
     ON money_records (bank_account, booking_date, amount)
-    WHERE payment_id IS NOT NULL AND bank_transaction_id IS NOT NULL
+    WHERE disposition = 'payment' AND bank_transaction_id IS NOT NULL
       AND value_date <> booking_date;
 -- For the rare look-up of an original by what the bank repeats of it. Written for next to nothing.
 CREATE INDEX bank_transactions_return_hints ON money_records
@@ -788,15 +793,19 @@ ALTER TABLE money_records ALTER COLUMN first_explanation SET STORAGE EXTERNAL;
 CREATE TRIGGER money_records_stay BEFORE DELETE OR TRUNCATE ON money_records
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
+-- Payments, with what is shown of the bank's record. The views ask for what no index begins with:
+-- a key that is not NULL would be one more way to walk a whole index.
 CREATE VIEW payments AS
-SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, state, reason,
-       origin, received_on, method, reference, remark, event_sequence, recorded_at, split, question,
-       first_decision_id, first_rule_set_version, first_policy_version, first_form, first_rule,
-       first_outcome, first_reason, first_explanation, first_caused_by_source, first_caused_by_id
-  FROM money_records WHERE payment_id IS NOT NULL;
-ALTER VIEW payments ALTER COLUMN allocated SET DEFAULT 0, ALTER COLUMN returned SET DEFAULT 0,
-    ALTER COLUMN refunded SET DEFAULT 0, ALTER COLUMN split SET DEFAULT 0,
-    ALTER COLUMN event_sequence SET DEFAULT 0;
+SELECT payment_id, account_id, currency, amount, allocated, coalesce(returned, 0) AS returned,
+       coalesce(refunded, 0) AS refunded, state, reason, origin, received_on, method, reference,
+       remark, coalesce(event_sequence, 0) AS event_sequence, recorded_at,
+       coalesce(split, 0) AS split, question, first_decision_id, first_rule_set_version,
+       first_policy_version, first_form, first_rule, first_outcome, first_reason,
+       first_explanation, first_caused_by_source, first_caused_by_id, bank_account, bank_key,
+       bank_transaction_id, end_to_end_id, debtor_name, debtor_account, creditor_reference,
+       unstructured
+  FROM money_records WHERE origin IS NOT NULL;
+ALTER VIEW payments ALTER COLUMN allocated SET DEFAULT 0;
 
 -- Everything that a bank feed reported, also what moved no money.
 CREATE VIEW bank_transactions AS
@@ -806,12 +815,12 @@ SELECT bank_account, bank_key, content_hash, status, disposition, payment_id, cr
        creditor_reference, unstructured, return_of, coalesce(told_at, recorded_at) AS recorded_at,
        instructed_currency, instructed_amount, detail_index, entry_amount, entry_details,
        superseded_by, announced
-  FROM money_records WHERE bank_key IS NOT NULL;
+  FROM money_records WHERE content_hash IS NOT NULL;
 ALTER VIEW bank_transactions ALTER COLUMN announced SET DEFAULT false;
 
 -- What the worker may still write anew: of a payment only what paying changes.
 CREATE VIEW records_without_payment AS
-SELECT * FROM money_records WHERE payment_id IS NULL;
+SELECT * FROM money_records WHERE origin IS NULL;
 
 -- What was decided first is never changed, nor given to a payment afterwards. An update that names
 -- none of these columns, as all of the worker's do, does not come by here.
@@ -893,7 +902,8 @@ END $$;
 CREATE CONSTRAINT TRIGGER payment_part_is_whole AFTER INSERT OR UPDATE ON money_records
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (NEW.origin = 'split' AND NEW.split > 0
-          AND (NEW.allocated > 0 OR NEW.returned + NEW.refunded + NEW.split < NEW.amount))
+          AND (NEW.allocated > 0
+               OR gone_of(NEW.returned, NEW.refunded, NEW.split) < NEW.amount))
     EXECUTE FUNCTION check_part_is_whole();
 
 -- The payments that still have money to give, and nothing else: `rematch`, the guard of the void
@@ -923,14 +933,14 @@ BEGIN
         DELETE FROM open_payments o USING changed n
          WHERE o.payment_id = n.payment_id
            AND (n.state IN ('allocated', 'returned', 'removed', 'ignored', 'split')
-                OR n.amount = n.allocated + n.returned + n.refunded + n.split);
+                OR n.amount = n.allocated + gone_of(n.returned, n.refunded, n.split));
     END IF;
     INSERT INTO open_payments AS o (payment_id, bank, account_id, currency, free)
     SELECT payment_id, origin = 'bank', account_id, currency,
-           amount - allocated - returned - refunded - split
+           amount - allocated - gone_of(returned, refunded, split)
       FROM changed
      WHERE state NOT IN ('allocated', 'returned', 'removed', 'ignored', 'split')
-       AND amount > allocated + returned + refunded + split
+       AND amount > allocated + gone_of(returned, refunded, split)
     ON CONFLICT (payment_id) DO UPDATE
        SET account_id = EXCLUDED.account_id, free = EXCLUDED.free
      WHERE (o.account_id, o.free) IS DISTINCT FROM (EXCLUDED.account_id, EXCLUDED.free);
@@ -3496,7 +3506,8 @@ GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_d
     letter_copies_copy_id_seq, outbox_outbox_id_seq, payer_alias_uses_use_id_seq,
     replay_runs_run_id_seq, rule_set_activations_activation_id_seq,
     waiting_commands_waiting_id_seq TO topup_worker;
-GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
-    name_words(text), name_key(text), came_without_id(text[], date, date),
+GRANT EXECUTE ON FUNCTION gone_of(bigint, bigint, bigint), key_part(text),
+    key_joined(text, text), payer_key(text), name_words(text), name_key(text),
+    came_without_id(text[], date, date),
     next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox),
     make_usage_month(date), close_usage(timestamptz), prune_usage() TO topup_worker;

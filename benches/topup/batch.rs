@@ -222,17 +222,17 @@ impl Batch {
     async fn write_payments(&self, tx: &mut Tx) -> Result<()> {
         let insert = sqlx::query(
             "INSERT INTO money_records (payment_id, account_id, currency, amount, allocated,
-                 returned, refunded, split, state, reason, origin, received_on, event_sequence,
+                 state, reason, origin, received_on, event_sequence,
                  recorded_at, first_decision_id, first_rule_set_version, first_policy_version,
                  first_form, first_rule, first_outcome, first_reason, first_explanation,
                  first_caused_by_source, first_caused_by_id, bank_account, bank_key, content_hash,
                  status, disposition, credit_debit, reversal, announced, booking_date, value_date,
                  bank_transaction_id, end_to_end_id, debtor_name, debtor_account, unstructured)
-             SELECT n.id, n.owner, $3, n.amount, n.allocated, 0, 0, 0, n.state, n.reason, 'bank',
-                 n.received_on, n.sequence, now(), n.decision, 1, 0, n.form, n.rule, n.outcome,
-                 n.reason, n.why, n.source, n.message, n.account, n.key, n.hash, 'BOOK', 'payment',
-                 'CRDT', false, false, n.received_on, n.received_on, n.bank_id, n.end_to_end,
-                 n.name, n.debtor, n.text
+             SELECT n.id, n.owner, $3, n.amount, n.allocated, n.state, n.reason, 'bank',
+                 n.received_on, nullif(n.sequence, 0), now(), n.decision, 1, 0, n.form, n.rule,
+                 n.outcome, n.reason, n.why, n.source, n.message, n.account, n.key, n.hash, 'BOOK',
+                 'payment', 'CRDT', false, false, n.received_on, n.received_on, n.bank_id,
+                 n.end_to_end, n.name, n.debtor, n.text
              FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS owner,
                  unnest($4::bigint[]) AS amount, unnest($5::bigint[]) AS allocated,
                  unnest($6::text[]) AS state, unnest($7::text[]) AS reason,

@@ -28,8 +28,8 @@ use crate::rows::Rate;
 const TABLES: [&str; 6] = [
     "inbox (source, message_id, content_hash, message_type, outcome, topic, partition, \
      record_offset, subject, processed_at, guards)",
-    "money_records (payment_id, account_id, currency, amount, allocated, returned, refunded, \
-     split, state, reason, origin, received_on, event_sequence, recorded_at, first_decision_id, \
+    "money_records (payment_id, account_id, currency, amount, allocated, state, \
+     reason, origin, received_on, event_sequence, recorded_at, first_decision_id, \
      first_rule_set_version, first_policy_version, first_form, first_rule, first_outcome, \
      first_reason, first_explanation, first_caused_by_source, first_caused_by_id, bank_account, \
      bank_key, content_hash, status, disposition, credit_debit, reversal, announced, \
@@ -189,14 +189,15 @@ fn add_records(texts: &mut Texts, p: &Payment) {
 fn add_money(texts: &mut Texts, p: &Payment, owner: Option<&str>) {
     let (id, amount, ledger, state) = (&p.payment_id, p.amount, p.ledger_id, &p.state);
     let (account, reason) = (or_null(owner), or_null(p.reason.as_deref()));
-    let (booked, sequence) = (p.booking_date, p.sequence);
+    let sequence = (p.sequence != 0).then(|| p.sequence.to_string());
+    let (booked, sequence) = (p.booking_date, or_null(sequence.as_deref()));
     let allocated = owner.map_or(0, |_| amount);
     let (decision, rule, outcome) = (p.decision_id, &p.rule, &p.outcome);
     let (form, why) = (p.why.0, hex(&p.why.1));
     let (source, message) = (&p.source, &p.message_id);
     put!(
         texts[1],
-        "{id}\t{account}\t{CURRENCY}\t{amount}\t{allocated}\t0\t0\t0\t{state}\t{reason}\tbank\t\
+        "{id}\t{account}\t{CURRENCY}\t{amount}\t{allocated}\t{state}\t{reason}\tbank\t\
          {booked}\t{sequence}\tnow\t{decision}\t1\t0\t{form}\t{rule}\t{outcome}\t{reason}\t{why}\t\
          {source}\t{message}\t{}",
         told(p)

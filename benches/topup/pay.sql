@@ -44,19 +44,19 @@ BEGIN
         IF v_invoice IS NULL THEN v_account := NULL; END IF;
     END IF;
 
-    INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned,
-        refunded, split, state, reason, origin, received_on, event_sequence, recorded_at,
+    INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, state,
+        reason, origin, received_on, event_sequence, recorded_at,
         first_decision_id, first_rule_set_version, first_policy_version, first_form, first_rule,
         first_outcome, first_reason, first_explanation, first_caused_by_source, first_caused_by_id,
         bank_account, bank_key, content_hash, status, disposition, credit_debit, reversal,
         announced, booking_date, value_date, bank_transaction_id, end_to_end_id, debtor_name,
         debtor_account, unstructured)
     VALUES (p_payment, v_account, p_currency, p_amount,
-        CASE WHEN v_account IS NULL THEN 0 ELSE p_amount END, 0, 0, 0,
+        CASE WHEN v_account IS NULL THEN 0 ELSE p_amount END,
         CASE WHEN v_account IS NULL THEN 'parked' ELSE 'allocated' END, p_reason, 'bank',
-        p_booked, p_sequence, now(), p_decision, 1, 0, p_why_form, p_rule, p_outcome, p_reason,
-        p_why, p_source, p_message, p_bank_account, p_bank_key, p_bank_hash, 'BOOK', 'payment',
-        'CRDT', false, false, p_booked, p_booked, p_bank_id, p_end_to_end, p_debtor_name,
+        p_booked, nullif(p_sequence, 0), now(), p_decision, 1, 0, p_why_form, p_rule, p_outcome,
+        p_reason, p_why, p_source, p_message, p_bank_account, p_bank_key, p_bank_hash, 'BOOK',
+        'payment', 'CRDT', false, false, p_booked, p_booked, p_bank_id, p_end_to_end, p_debtor_name,
         p_debtor_account, p_text);
     INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit,
                                   credit_account, currency, amount, posted_at)

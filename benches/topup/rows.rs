@@ -212,16 +212,16 @@ async fn find(tx: &mut Tx, p: &Payment) -> Result<Option<Found>> {
 /// The payment with its decision, the bank's record and the posting.
 async fn record(tx: &mut Tx, p: &Payment, owner: Option<&str>) -> Result<()> {
     let payment = sqlx::query(
-        "INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned,
-             refunded, split, state, reason, origin, received_on, event_sequence, recorded_at,
+        "INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, state,
+             reason, origin, received_on, event_sequence, recorded_at,
              first_decision_id, first_rule_set_version, first_policy_version, first_form,
              first_rule, first_outcome, first_reason, first_explanation, first_caused_by_source,
              first_caused_by_id, bank_account, bank_key, content_hash, status, disposition,
              credit_debit, reversal, announced, booking_date, value_date, bank_transaction_id,
              end_to_end_id, debtor_name, debtor_account, unstructured)
-         VALUES ($1, $2, $3, $4, $5, 0, 0, 0, $6, $7, 'bank', $8, $9, now(), $10, 1, 0, $11, $12,
-             $13, $7, $14, $15, $16, $17, $18, $19, 'BOOK', 'payment', 'CRDT', false, false, $8,
-             $8, $20, $21, $22, $23, $24)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'bank', $8, nullif($9::bigint, 0), now(), $10, 1, 0,
+             $11, $12, $13, $7, $14, $15, $16, $17, $18, $19, 'BOOK', 'payment', 'CRDT', false,
+             false, $8, $8, $20, $21, $22, $23, $24)",
     );
     let payment = payment.bind(&p.payment_id).bind(owner).bind(CURRENCY).bind(p.amount);
     let payment = payment.bind(owner.map_or(0, |_| p.amount)).bind(&p.state).bind(&p.reason);

@@ -323,7 +323,7 @@ const PLANTS: &[Plant] = &[
         "A6",
         "an event that was never told",
         "
-        UPDATE payments SET event_sequence = 1 WHERE payment_id = 'PAY-3'",
+        UPDATE money_records SET event_sequence = 1 WHERE payment_id = 'PAY-3'",
     ),
     plant(
         "A7",

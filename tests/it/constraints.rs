@@ -278,7 +278,7 @@ async fn a_payment_never_gives_more_than_it_has_and_its_state_follows_its_amount
             "payment_never_gives_more_than_it_has",
         ),
         (
-            "UPDATE payments SET returned = 60000001 WHERE payment_id = 'PAY-1'",
+            "UPDATE money_records SET returned = 60000001 WHERE payment_id = 'PAY-1'",
             now,
             "23514",
             "payment_never_gives_more_than_it_has",
@@ -416,11 +416,11 @@ async fn lots_payables_and_sequences_have_fences_of_their_own() {
             "inbox_refusals_have_codes",
         ),
         (
-            "INSERT INTO money_records (payment_id, currency, amount, allocated, returned, refunded,
-               split, event_sequence, state, reason, origin, received_on, recorded_at, bank_account,
+            "INSERT INTO money_records (payment_id, currency, amount, allocated, state, reason,
+               origin, received_on, recorded_at, bank_account,
                bank_key, content_hash, status, disposition, credit_debit, reversal, announced,
                booking_date)
-             VALUES ('PAY-9', 'SGD', 1, 0, 0, 0, 0, 0, 'parked', 'no_candidate', 'bank', now(),
+             VALUES ('PAY-9', 'SGD', 1, 0, 'parked', 'no_candidate', 'bank', now(),
                now(), 'B', 'id:1', sha256(''), 'PDNG', 'payment', 'CRDT', false, false, now())",
             now,
             "23514",

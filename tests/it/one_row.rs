@@ -51,7 +51,7 @@ async fn a_booked_credit_and_its_payment_are_written_at_once() {
         let some = format!("UPDATE bank_transactions SET {half} = NULL");
         assert_eq!(refused(pool, &some).await.1, "bank_record_is_whole", "{half}");
     }
-    for half in ["state", "allocated", "received_on", "event_sequence"] {
+    for half in ["state", "allocated", "received_on"] {
         let some = format!("UPDATE payments SET {half} = NULL");
         assert_eq!(refused(pool, &some).await.1, "payment_is_whole", "{half}");
     }
@@ -118,8 +118,8 @@ async fn an_announced_record_that_is_booked_is_a_payment_like_any_other() {
     let since = direct.database.value(TOLD).await;
     let nobody =
         "UPDATE money_records SET payment_id = 'P-9', account_id = 'NOBODY', state = 'on_account',
-           origin = 'bank', received_on = booking_date, allocated = 0, returned = 0, refunded = 0,
-           split = 0, event_sequence = 0, status = 'BOOK', disposition = 'payment'
+           origin = 'bank', received_on = booking_date, allocated = 0,
+           status = 'BOOK', disposition = 'payment'
          WHERE bank_key = 'id:T-2'";
     let refusal = refused(&direct.database.admin, nobody).await;
     assert_eq!(refusal, ("23503".to_owned(), "payments_have_their_account".to_owned()));

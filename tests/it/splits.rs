@@ -309,7 +309,7 @@ async fn the_database_refuses_a_split_that_does_not_add_up() {
     let child = "INSERT INTO payments (payment_id, account_id, currency, amount, state, origin,
         received_on, recorded_at) VALUES ('SPLIT:x:1', 'B', 'SGD', 5000000, 'on_account', 'split',
         (SELECT received_on FROM payments WHERE payment_id = 'PAY-1'), now());";
-    let give = "UPDATE payments SET split = split + 5000000 WHERE payment_id = 'PAY-1';";
+    let give = "UPDATE money_records SET split = 5000000 WHERE payment_id = 'PAY-1';";
     let part = |from: &str, account: &str, amount: &str| {
         format!(
             "INSERT INTO payment_splits VALUES ('SPLIT:x:1', '{from}', 1, '{account}', 'SGD',
@@ -325,7 +325,7 @@ async fn the_database_refuses_a_split_that_does_not_add_up() {
         ("split_part_is_another_payment", part("SPLIT:x:1", "B", "1")),
         (
             "payment_never_gives_more_than_it_has",
-            "UPDATE payments SET split = 10000001 WHERE payment_id = 'PAY-1'".to_owned(),
+            "UPDATE money_records SET split = 10000001 WHERE payment_id = 'PAY-1'".to_owned(),
         ),
         (
             "payment_part_is_owned",
@@ -334,7 +334,7 @@ async fn the_database_refuses_a_split_that_does_not_add_up() {
         (
             "payment_part_is_whole",
             format!(
-                "UPDATE payments SET (allocated, split) = (allocated - 1, 1)
+                "UPDATE money_records SET (allocated, split) = (allocated - 1, 1)
                    WHERE payment_id = {a_part}; SET CONSTRAINTS ALL IMMEDIATE"
             ),
         ),

@@ -272,7 +272,7 @@ const REFUSED: &[(&str, &str)] = &[
            ledger_transaction_id, now() FROM allocations WHERE invoice_id = 'INV-1'",
     ),
     // Returns.
-    ("23514", "UPDATE payments SET returned = amount + 1 WHERE returned > 0"),
+    ("23514", "UPDATE money_records SET returned = amount + 1 WHERE returned > 0"),
     (
         "23514",
         "INSERT INTO payment_returns SELECT 1, bank_account, 'id:B2', payment_id, NULL, currency,
@@ -287,7 +287,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "23514",
-        "UPDATE payments SET returned = returned - 6000000, state = 'partly_allocated'
+        "UPDATE money_records SET returned = returned - 6000000, state = 'partly_allocated'
           WHERE returned > 0;
          INSERT INTO payment_returns SELECT 1, bank_account, 'id:B2', payment_id, return_id,
            currency, amount + 1000000, amount + 1000000, 0, 0, reason, now()

@@ -84,7 +84,8 @@ async fn payers_of(
     let mut payers = Vec::new();
     for row in sqlx::query(sql!("load_debtors")).bind(payments).fetch_all(&mut **tx).await? {
         let own = text::payer_account(row.try_get(1)?);
-        let payer = text::payer_account(row.try_get(2)?).filter(|p| Some(p) != own.as_ref());
+        let debtor: Option<&str> = row.try_get(2)?;
+        let payer = debtor.and_then(text::payer_account).filter(|p| Some(p) != own.as_ref());
         if let Some(payer) = payer {
             payers.push(payer.clone());
             set.review.taught_mut(PaymentId::trusted(row.try_get(0)?)).payer = Some(payer);

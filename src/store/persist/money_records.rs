@@ -68,6 +68,11 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Zero is kept as NULL, which takes no room.
+fn unless_zero(number: i64) -> Option<i64> {
+    (number != 0).then_some(number)
+}
+
 /// Writes records by one of the two statements that have the same columns.
 macro_rules! records {
     ($tx:ident, $name:literal, $records:ident, $at:expr) => {
@@ -78,9 +83,9 @@ macro_rules! records {
             amount: micros(r.amount)?,
             allocated: r.money(|p| p.allocated)?,
             // Also what went out again in the batch that recorded it.
-            returned: r.money(|p| p.returned)?,
-            refunded: r.money(|p| p.refunded)?,
-            split: r.money(|p| p.split)?,
+            returned: r.money(|p| p.returned)?.and_then(unless_zero),
+            refunded: r.money(|p| p.refunded)?.and_then(unless_zero),
+            split: r.money(|p| p.split)?.and_then(unless_zero),
             state: r.payment.map(|p| p.state.word()),
             reason: r.payment.and_then(|p| p.state.reason()).map(ParkReason::code),
             origin: r.payment.map(|p| p.origin.word()),
@@ -88,7 +93,7 @@ macro_rules! records {
             method: r.payment.and_then(|p| p.method.as_deref()),
             reference: r.payment.and_then(|p| p.reference.as_deref()),
             remark: r.payment.and_then(|p| p.remark.as_deref()),
-            event_sequence: r.payment.map(|p| p.event_sequence),
+            event_sequence: r.payment.map(|p| p.event_sequence).and_then(unless_zero),
             question: r.payment.and_then(|p| p.question).map(ParkReason::code),
             first_decision_id: r.first.map(Stored::id),
             first_rule_set_version: r.first.map(|_| RULE_SET_VERSION),

@@ -68,8 +68,9 @@ CROSS JOIN LATERAL (
     SELECT account_id FROM accounts a WHERE name_key(a.name) = asked.name LIMIT $2) a
 
 -- name: load_debtors
-SELECT payment_id, bank_account, debtor_account FROM bank_transactions
-WHERE payment_id = ANY($1::text[]) AND debtor_account IS NOT NULL
+-- Index: money_records_payment.
+SELECT payment_id, bank_account, debtor_account FROM money_records
+WHERE payment_id = ANY($1::text[]) AND disposition = 'payment'
 
 -- name: insert_payers
 INSERT INTO payer_accounts (payer_account, account_id)

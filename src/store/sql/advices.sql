@@ -108,8 +108,10 @@ CROSS JOIN LATERAL (
     SELECT r.invoice_id FROM invoice_references r
      WHERE r.reference IN (k.reference, k.number)) named
 JOIN allocations a ON a.invoice_id = named.invoice_id AND a.reversed_at IS NULL
-JOIN money_records b ON b.payment_id = a.payment_id AND b.bank_account = k.bank_account
- AND b.currency = k.currency AND b.amount = k.amount
+-- OFFSET 0: by the key, never from all payments of the amount to these.
+CROSS JOIN LATERAL (SELECT m.* FROM money_records m
+                     WHERE m.payment_id = a.payment_id AND m.disposition = 'payment' OFFSET 0) b
+WHERE b.bank_account = k.bank_account AND b.currency = k.currency AND b.amount = k.amount
 ORDER BY b.payment_id
 
 -- name: load_advised_placed
@@ -127,7 +129,7 @@ FROM (SELECT DISTINCT bank_account, currency, amount
      ) k
 CROSS JOIN LATERAL (
     SELECT m.* FROM money_records m
-     WHERE m.payment_id IS NOT NULL AND m.amount = k.amount AND m.received_on >= $4
+     WHERE m.origin IS NOT NULL AND m.amount = k.amount AND m.received_on >= $4
        AND m.currency = k.currency AND m.allocated > 0
      ORDER BY m.received_on DESC, m.recorded_at DESC LIMIT $5) b
 WHERE b.bank_account = k.bank_account

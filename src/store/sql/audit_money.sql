@@ -474,7 +474,7 @@ SELECT format('payment %s', p.payment_id) AS subject,
        format('%s micros are returned, its returns are %s, of which %s were taken from invoices '
               'and %s reversed for it', p.returned, coalesce(r.total, 0), coalesce(r.taken, 0),
               coalesce(v.total, 0)) AS detail
-  FROM money_records p
+  FROM payments p
   LEFT JOIN (SELECT payment_id, sum(CASE WHEN undoes IS NULL THEN amount ELSE -amount END) AS total,
                     sum(CASE WHEN undoes IS NULL THEN unspent + clawed_back ELSE 0 END) AS taken
                FROM payment_returns GROUP BY payment_id) r USING (payment_id)

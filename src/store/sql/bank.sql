@@ -174,11 +174,11 @@ CROSS JOIN LATERAL (
     SELECT t.* FROM (
         SELECT t.* FROM money_records t
          WHERE t.amount = days.amount AND t.received_on = days.booking_date
-           AND t.payment_id IS NOT NULL
+           AND t.origin IS NOT NULL
         UNION ALL
         SELECT t.* FROM money_records t
          WHERE t.bank_account = days.bank_account AND t.booking_date = days.booking_date
-           AND t.amount = days.amount AND t.payment_id IS NOT NULL
+           AND t.amount = days.amount AND t.disposition = 'payment'
            AND t.bank_transaction_id IS NOT NULL AND t.value_date <> t.booking_date) t
      WHERE t.bank_account = days.bank_account AND t.booking_date = days.booking_date
        AND t.currency = days.currency AND t.amount = days.amount
@@ -233,7 +233,7 @@ SELECT n.payment_id, t.payment_id AS other, t.account_id
     (SELECT a.bank_key FROM told_again a
       WHERE a.bank_account = b.bank_account AND a.earlier_key = b.bank_key LIMIT $2)) k
   JOIN money_records t ON t.bank_account = b.bank_account AND t.bank_key = k.bank_key
- WHERE t.payment_id IS NOT NULL
+ WHERE t.disposition = 'payment'
 
 -- name: supersede_pending
 UPDATE records_without_payment b SET disposition = 'superseded', superseded_by = n.by_key

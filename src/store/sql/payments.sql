@@ -102,22 +102,25 @@ WHERE b.bank_account = n.bank_account AND b.bank_key = n.bank_key
   AND b.disposition IN ('not_booked', 'superseded', 'return_parked', 'no_money')
 
 -- name: lock_payments
-SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
-       reason, question, origin, received_on, method, reference, remark, event_sequence, recorded_at
+SELECT payment_id, account_id, currency, amount, allocated, coalesce(returned, 0) AS returned,
+       coalesce(refunded, 0) AS refunded, coalesce(split, 0) AS split, state, reason, question,
+       origin, received_on, method, reference, remark,
+       coalesce(event_sequence, 0) AS event_sequence, recorded_at
 FROM money_records WHERE payment_id = ANY($1::text[])
 ORDER BY payment_id FOR NO KEY UPDATE
 
 -- name: update_payments
 UPDATE money_records p SET allocated = n.now, account_id = n.account_id, state = n.state,
-       reason = n.reason, event_sequence = n.event_sequence, returned = n.returned,
-       split = n.split, refunded = n.refunded, question = n.question
+       reason = n.reason, event_sequence = nullif(n.event_sequence, 0),
+       returned = nullif(n.returned, 0), split = nullif(n.split, 0),
+       refunded = nullif(n.refunded, 0), question = n.question
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
             $13::text[])
      AS n(payment_id, was, now, account_id, state, reason, event_sequence, was_returned, returned,
           was_split, split, refunded, question)
-WHERE p.payment_id = n.payment_id AND p.allocated = n.was AND p.returned = n.was_returned
-  AND p.split = n.was_split
+WHERE p.payment_id = n.payment_id AND p.allocated = n.was
+  AND coalesce(p.returned, 0) = n.was_returned AND coalesce(p.split, 0) = n.was_split
 
 -- name: load_payment_owners
 -- Index: money_records_payment.
@@ -254,7 +257,8 @@ SELECT s.payment_id, s.part_id, s.account_id
 -- The bank payments of a time in the order in which they were recorded, page by page through a
 -- cursor: one pass over the table, whatever its size, and a page of it in memory.
 DECLARE past_payments NO SCROLL CURSOR FOR
-SELECT b.account_id AS owner, b.amount - b.returned - b.refunded - b.split AS free, b.recorded_at,
+SELECT b.account_id AS owner, b.amount - gone_of(b.returned, b.refunded, b.split) AS free,
+       b.recorded_at,
        d.rule AS decided_rule, d.outcome AS decided_outcome, d.reason AS decided_reason,
        b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
@@ -269,7 +273,7 @@ SELECT b.account_id AS owner, b.amount - b.returned - b.refunded - b.split AS fr
  WHERE b.origin = 'bank' AND b.recorded_at >= $1::timestamptz AND b.recorded_at < $2::timestamptz
    AND ($3::text IS NULL OR b.account_id = $3)
    AND b.state NOT IN ('returned', 'removed', 'ignored', 'split')
-   AND b.amount > b.returned + b.refunded + b.split
+   AND b.amount > gone_of(b.returned, b.refunded, b.split)
    -- What only a person decides, whatever the rules are.
    AND b.question IS NULL
  ORDER BY b.recorded_at, b.payment_id

@@ -8,7 +8,7 @@ SELECT 'id' AS how, n.bank_account, n.word, b.payment_id, b.account_id, 0::bigin
        b.debtor_account
   FROM unnest($1::text[], $2::text[]) AS n(bank_account, word)
   JOIN money_records b ON b.bank_account = n.bank_account AND b.bank_key = 'id:' || n.word
- WHERE b.payment_id IS NOT NULL
+ WHERE b.disposition = 'payment'
 UNION ALL
 SELECT 'detail', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
@@ -16,7 +16,7 @@ SELECT 'detail', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b
        AS n(bank_account, word, currency, amount)
   CROSS JOIN LATERAL (SELECT d.* FROM money_records d
                        WHERE d.bank_account = n.bank_account AND d.bank_transaction_id = n.word
-                         AND d.detail_index IS NOT NULL AND d.payment_id IS NOT NULL
+                         AND d.detail_index IS NOT NULL AND d.disposition = 'payment'
                          AND d.currency = n.currency AND d.amount = n.amount
                        ORDER BY d.detail_index LIMIT $11) b
 UNION ALL
@@ -28,14 +28,14 @@ SELECT 'undone', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b
                        WHERE r.bank_account = n.bank_account AND r.bank_transaction_id = n.word
                          AND r.undoes IS NOT NULL AND r.currency = n.currency
                          AND r.amount = n.amount LIMIT $11) r
-  JOIN money_records b ON b.payment_id = r.payment_id AND b.bank_key IS NOT NULL
+  JOIN money_records b ON b.payment_id = r.payment_id AND b.disposition = 'payment'
 UNION ALL
 SELECT 'e2e', n.bank_account, n.word, b.payment_id, b.account_id, 0, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
   FROM unnest($3::text[], $4::text[]) AS n(bank_account, word)
   CROSS JOIN LATERAL (SELECT d.* FROM money_records d
                        WHERE d.end_to_end_id = n.word AND d.bank_account = n.bank_account
-                         AND d.payment_id IS NOT NULL LIMIT $11) b
+                         AND d.disposition = 'payment' LIMIT $11) b
 UNION ALL
 SELECT 'payer', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b.currency, b.amount,
        b.bank_transaction_id, b.detail_index, b.end_to_end_id, b.debtor_account
@@ -44,7 +44,7 @@ SELECT 'payer', n.bank_account, n.word, b.payment_id, b.account_id, n.amount, b.
   CROSS JOIN LATERAL (SELECT d.* FROM money_records d
                        WHERE d.debtor_account = n.word AND d.bank_account = n.bank_account
                          AND d.currency = n.currency AND d.amount = n.amount
-                         AND d.payment_id IS NOT NULL LIMIT $11) b
+                         AND d.disposition = 'payment' LIMIT $11) b
 
 -- name: load_returns
 -- Returns that were applied, by the bank's ids of them or of what they returned (of its parts too),

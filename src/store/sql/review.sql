@@ -96,4 +96,4 @@ SELECT b.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.stat
        b.return_of, b.instructed_currency, b.instructed_amount, b.detail_index,
        b.entry_amount, b.entry_details
 FROM money_records b
-WHERE b.bank_key IS NOT NULL AND b.payment_id = ANY($1::text[])
+WHERE b.disposition = 'payment' AND b.payment_id = ANY($1::text[])

@@ -82,7 +82,7 @@ SELECT p.payment_id, p.account_id, a.name, p.currency, p.amount, p.allocated, p.
        p.debtor_name, p.debtor_account, p.bank_transaction_id, p.end_to_end_id,
        p.creditor_reference, p.unstructured, p.reference,
        concat_ws(' ', p.remark, p.method) AS noted
-  FROM money_records p
+  FROM payments p
   LEFT JOIN accounts a ON a.account_id = p.account_id
  WHERE p.payment_id = ANY($1)
 
@@ -148,9 +148,8 @@ SELECT p.payment_id, p.received_on, p.recorded_at, p.debtor_name, p.debtor_accou
        concat_ws(' ', p.unstructured, p.creditor_reference, p.end_to_end_id,
                  p.bank_transaction_id) AS said,
        concat_ws(' ', p.reference, p.remark, p.method) AS noted
-  FROM money_records p
- WHERE payment_id IS NOT NULL
-   AND (received_on, recorded_at, payment_id) < ($1, $2, $3) AND received_on >= $4
+  FROM payments p
+ WHERE (received_on, recorded_at, payment_id) < ($1, $2, $3) AND received_on >= $4
  ORDER BY received_on DESC, recorded_at DESC, payment_id DESC
  LIMIT $5
 
@@ -170,7 +169,7 @@ SELECT p.payment_id, p.account_id, p.currency, p.amount, p.allocated, p.returned
                            p.bank_transaction_id) END AS said,
        concat_ws(' ', p.reference, p.remark, p.method) AS noted
   FROM unnest($1::text[]) WITH ORDINALITY w (payment_id, place)
-  JOIN money_records p ON p.payment_id = w.payment_id
+  JOIN payments p ON p.payment_id = w.payment_id
  WHERE ($2::text IS NULL OR p.account_id = $2)
    AND ($3::text IS NULL OR p.state = $3)
    AND ($4::text IS NULL OR p.reason = $4

@@ -9,7 +9,7 @@ SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, 
           JOIN money_records e
             ON e.bank_account = t.bank_account AND e.bank_key = t.earlier_key
          WHERE t.bank_account = p.bank_account AND t.bank_key = p.bank_key) AS looks_like
-  FROM money_records p
+  FROM payments p
   LEFT JOIN LATERAL (
        SELECT array_agg(w.watch_key ORDER BY w.watch_key) AS watches,
               array_agg(coalesce(i.sent, false) ORDER BY w.watch_key) AS sent

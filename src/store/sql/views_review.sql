@@ -10,7 +10,7 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
            - p.split, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments,
        p.debtor_name, p.debtor_account,
        p.recorded_at::text || '/' || p.payment_id || '/' || coalesce(s.suggestion_id, '') AS place
-  FROM money_records p
+  FROM payments p
   LEFT JOIN suggestions s ON s.payment_id = p.payment_id AND s.status = 'open'
   LEFT JOIN LATERAL (SELECT x.rule FROM decisions x WHERE x.payment_id = p.payment_id
                         AND x.decision_id = coalesce(s.decision_id, x.decision_id)
@@ -44,7 +44,7 @@ SELECT s.suggestion_id, s.payment_id, s.account_id, a.name AS account_name, s.cu
        p.state, p.received_on, d.rule, p.debtor_name, p.debtor_account
   FROM suggestions s
   JOIN accounts a ON a.account_id = s.account_id
-  JOIN money_records p ON p.payment_id = s.payment_id
+  JOIN payments p ON p.payment_id = s.payment_id
   CROSS JOIN LATERAL (SELECT x.rule FROM decisions x WHERE x.payment_id = s.payment_id
                          AND x.decision_id = s.decision_id LIMIT 1) d
   LEFT JOIN operator_commands o
@@ -73,7 +73,7 @@ SELECT g.payment_id, p.currency, p.amount, p.allocated, p.returned, p.refunded, 
          WHERE s.suggestion_id = $1 GROUP BY s.payment_id
         UNION ALL
         SELECT w.payment_id, w.amount, 1 FROM suggestion_payments w WHERE w.suggestion_id = $1) g
-  JOIN money_records p ON p.payment_id = g.payment_id
+  JOIN payments p ON p.payment_id = g.payment_id
  ORDER BY g.place, g.payment_id
 
 -- name: views_aliases

@@ -19,24 +19,24 @@ INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_re
     ('INV-5', 'ACC-2', 'Topup', 'JPY', 7000000000, 'RF11A5', 'INV-5', '2026-11-01Z',
      '2026-11-01Z', NULL);
 
-INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned, refunded,
-        split, state, reason, origin, received_on, event_sequence, recorded_at, first_decision_id,
+INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, state, reason,
+        origin, received_on, event_sequence, recorded_at, first_decision_id,
         first_rule_set_version, first_policy_version, first_form, first_rule, first_outcome,
         first_reason, first_explanation, first_caused_by_source, first_caused_by_id, bank_account,
         bank_key, content_hash, status, disposition, credit_debit, reversal, announced,
         booking_date, unstructured) VALUES
-    ('PAY-1', 'ACC-1', 'SGD', 130000000, 130000000, 0, 0, 0, 'allocated', NULL, 'bank',
-     '2026-11-02', 0, '2026-11-02Z', 20, 3, 0, 0, 'R5', 'allocated', NULL, '{}', 'bank', 'B1',
+    ('PAY-1', 'ACC-1', 'SGD', 130000000, 130000000, 'allocated', NULL, 'bank',
+     '2026-11-02', NULL, '2026-11-02Z', 20, 3, 0, 0, 'R5', 'allocated', NULL, '{}', 'bank', 'B1',
      'OUR-1', 'id:B1', sha256('B1'), 'BOOK', 'payment', 'CRDT', false, false, '2026-11-02',
      'INV-1'),
-    ('PAY-2', NULL, 'SGD', 60000000, 0, 0, 0, 0, 'parked', 'no_candidate', 'bank', '2026-11-02', 1,
+    ('PAY-2', NULL, 'SGD', 60000000, 0, 'parked', 'no_candidate', 'bank', '2026-11-02', 1,
      '2026-11-02Z', 21, 3, 0, 0, 'R14', 'suggested', 'amount_only', '{}', 'bank', 'B2',
      'OUR-1', 'id:B2', sha256('B2'), 'BOOK', 'payment', 'CRDT', false, false, '2026-11-02',
      'hello'),
-    ('PAY-3', 'ACC-2', 'JPY', 9000000000, 7000000000, 0, 0, 0, 'partly_allocated', NULL, 'manual',
-     '2026-11-02', 0, '2026-11-02Z', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    ('PAY-3', 'ACC-2', 'JPY', 9000000000, 7000000000, 'partly_allocated', NULL, 'manual',
+     '2026-11-02', NULL, '2026-11-02Z', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-    (NULL, NULL, 'SGD', 1000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    (NULL, NULL, 'SGD', 1000000, NULL, NULL, NULL, NULL, NULL, NULL,
      '2026-11-02Z', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      'OUR-1', 'id:B3', sha256('B3'), 'BOOK', 'outgoing', 'DBIT', false, false, '2026-11-02', NULL);
 

@@ -9,7 +9,7 @@ pub const PLANTS: &[Plant] = &[
         "A40",
         "a payment that gave more than its parts have",
         "
-        UPDATE payments SET split = split + 1 WHERE payment_id = 'PAY-8'",
+        UPDATE money_records SET split = split + 1 WHERE payment_id = 'PAY-8'",
     ),
     plant(
         "A40",

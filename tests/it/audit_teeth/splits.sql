@@ -13,22 +13,22 @@ INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_re
     ('INV-11', 'ACC-5', 'Topup', 'SGD', 10000000, 'RF11B2', 'INV-11', '2026-11-01Z',
      '2026-11-01Z');
 
-INSERT INTO payments (payment_id, account_id, currency, amount, allocated, returned, split, state,
-                      origin, received_on, event_sequence, recorded_at) VALUES
-    ('PAY-8', 'ACC-4', 'SGD', 100000000, 0, 0, 30000000, 'on_account', 'manual', '2026-11-02', 0,
+INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, split, state,
+                           origin, received_on, recorded_at) VALUES
+    ('PAY-8', 'ACC-4', 'SGD', 100000000, 0, 30000000, 'on_account', 'manual', '2026-11-02',
      '2026-11-02Z'),
-    ('SPLIT:book:1', 'ACC-5', 'SGD', 30000000, 30000000, 0, 0, 'allocated', 'split', '2026-11-02',
-     0, '2026-11-03Z'),
-    ('SPLIT:book:2', 'ACC-4', 'SGD', 70000000, 0, 0, 70000000, 'removed', 'split', '2026-11-02', 0,
+    ('SPLIT:book:1', 'ACC-5', 'SGD', 30000000, 30000000, NULL, 'allocated', 'split', '2026-11-02',
      '2026-11-03Z'),
-    ('SPLIT:book:3', 'ACC-5', 'SGD', 10000000, 0, 0, 10000000, 'returned', 'split', '2026-11-02', 0,
+    ('SPLIT:book:2', 'ACC-4', 'SGD', 70000000, 0, 70000000, 'removed', 'split', '2026-11-02',
+     '2026-11-03Z'),
+    ('SPLIT:book:3', 'ACC-5', 'SGD', 10000000, 0, 10000000, 'returned', 'split', '2026-11-02',
      '2026-11-03Z');
-INSERT INTO money_records (payment_id, currency, amount, allocated, returned, refunded, split,
-        event_sequence, state, origin, received_on, bank_account, bank_key, content_hash, status,
+INSERT INTO money_records (payment_id, currency, amount, allocated, returned, state, origin,
+        received_on, bank_account, bank_key, content_hash, status,
         disposition, credit_debit, reversal, announced, booking_date, recorded_at) VALUES
-    ('PAY-9', 'SGD', 10000000, 0, 10000000, 0, 0, 0, 'returned', 'bank', '2026-11-02', 'OUR-1',
+    ('PAY-9', 'SGD', 10000000, 0, 10000000, 'returned', 'bank', '2026-11-02', 'OUR-1',
      'id:B6', sha256('B6'), 'BOOK', 'payment', 'CRDT', false, false, '2026-11-02', '2026-11-02Z'),
-    (NULL, 'SGD', 10000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'OUR-1', 'reversal:B6',
+    (NULL, 'SGD', 10000000, NULL, NULL, NULL, NULL, NULL, 'OUR-1', 'reversal:B6',
      sha256('B6R'), 'BOOK', 'returned', 'DBIT', true, false, '2026-11-06', '2026-11-06Z');
 
 INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, posted_at, debit,

@@ -95,7 +95,7 @@ pub const PLANTS: &[Plant] = &[
         "A18",
         "a payment that forgot its return",
         "
-        UPDATE payments SET returned = 0 WHERE payment_id = 'PAY-6'",
+        UPDATE money_records SET returned = NULL WHERE payment_id = 'PAY-6'",
     ),
     plant(
         "A18",

@@ -16,13 +16,13 @@ INSERT INTO payments (payment_id, account_id, currency, amount, state, origin, r
                       recorded_at) VALUES
     ('PAY-4', 'ACC-3', 'SGD', 50000000, 'on_account', 'manual', '2026-11-02', '2026-11-02Z'),
     ('PAY-5', 'ACC-3', 'SGD', 20000000, 'removed', 'manual', '2026-11-02', '2026-11-02Z');
-INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned, refunded,
-        split, event_sequence, state, origin, received_on, bank_account, bank_key, content_hash,
+INSERT INTO money_records (payment_id, account_id, currency, amount, allocated, returned, state,
+        origin, received_on, bank_account, bank_key, content_hash,
         status, disposition, credit_debit, reversal, announced, booking_date, recorded_at) VALUES
-    ('PAY-6', 'ACC-3', 'SGD', 40000000, 10000000, 30000000, 0, 0, 0, 'allocated', 'bank',
+    ('PAY-6', 'ACC-3', 'SGD', 40000000, 10000000, 30000000, 'allocated', 'bank',
      '2026-11-02', 'OUR-1', 'id:B4', sha256('B4'), 'BOOK', 'payment', 'CRDT', false, false,
      '2026-11-02', '2026-11-02Z'),
-    ('PAY-7', 'ACC-3', 'SGD', 60000000, 60000000, 0, 0, 0, 0, 'allocated', 'bank',
+    ('PAY-7', 'ACC-3', 'SGD', 60000000, 60000000, NULL, 'allocated', 'bank',
      '2026-11-02', 'OUR-1', 'id:B5', sha256('B5'), 'BOOK', 'payment', 'CRDT', false, false,
      '2026-11-02', '2026-11-02Z');
 INSERT INTO money_records (bank_account, bank_key, content_hash, status, disposition, credit_debit,
