@@ -226,8 +226,8 @@ fn told(p: &Payment) -> String {
     let (end, name, debtor, text) =
         (&p.end_to_end, &p.debtor_name, &p.debtor_account, escaped(&p.text));
     format!(
-        "{account}\t{key}\t{hash}\tBOOK\tpayment\tCRDT\tf\tf\t{booked}\t{booked}\t{bank_id}\t{end}\t\
-         {name}\t{debtor}\t{text}"
+        "{account}\t{key}\t{hash}\tBOOK\tpayment\tCRDT\tf\tf\t{booked}\t{booked}\t{bank_id}\t\
+         {end}\t{name}\t{debtor}\t{text}"
     )
 }
 
