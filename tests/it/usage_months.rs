@@ -184,7 +184,9 @@ async fn months_are_made_ahead_and_one_that_is_missing_is_told_and_missed_by_no_
     topped_up(&mut direct, 1, "10.00").await;
     let mut examined = Examined::connect(&direct.database.url).await.expect("connects");
     assert_eq!(examined.missing_months().await.expect("asked"), [""; 0]);
-    let parts = "SELECT part FROM usage_months ORDER BY part";
+    // The database may have been made in another month than it is now.
+    pruned(&direct).await;
+    let parts = "SELECT part FROM usage_months WHERE until > now() ORDER BY part";
     let made = direct.database.lines(parts).await;
     for part in &made {
         direct.database.execute(&format!("DROP TABLE {part}")).await;
