@@ -51,6 +51,7 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
         role: database.role.clone(),
         application_name: application_name.to_owned(),
         by_index: false,
+        writes: false,
     }
 }
 
@@ -177,7 +178,8 @@ impl Worker {
     /// When Kafka's client cannot be made or the database cannot be reached.
     pub async fn start(config: &Config, only: Only, clock: Clock) -> Result<Self, AppError> {
         let options = connect_options(config, "topup worker");
-        let pool = store::connect(&ConnectOptions { by_index: true, ..options }).await?;
+        let pool =
+            store::connect(&ConnectOptions { by_index: true, writes: true, ..options }).await?;
         let clock = timekeeper::clock_of(&pool, clock).await?;
         let pipeline = pipeline(config, pool, clock);
         let (stop, stopped) = watch::channel(false);
@@ -206,7 +208,9 @@ impl Worker {
         tasks.push(tokio::spawn(timekeeper::keep(pipeline.clone(), stopped.clone())));
         if let Some(consumer) = &consumer {
             let (watch, topics) = (consumer.watch(), consumer.topics());
-            let telling = tell_states(pipeline.clone(), watch, topics, stopped.clone());
+            let read = subscribed.iter().map(|topic| (*topic).to_owned()).collect();
+            let refused = Refusals { topics, read, asked: Instant::now(), found: Vec::new() };
+            let telling = tell_states(pipeline.clone(), watch, refused, stopped.clone());
             tasks.push(tokio::spawn(telling));
         }
         if let Some(consumer) = consumer.as_ref().filter(|_| only.usage) {
@@ -299,7 +303,7 @@ const STATES_TELL: Duration = Duration::from_secs(30);
 async fn tell_states(
     pipeline: Pipeline,
     status: impl Fn() -> kafka::ConsumerStatus,
-    topics: kafka::Topics,
+    mut refused: Refusals,
     mut stop: watch::Receiver<bool>,
 ) {
     let (group, owner) = (&pipeline.settings().group, &pipeline.settings().owner);
@@ -307,12 +311,13 @@ async fn tell_states(
     let mut told_at = Instant::now();
     let mut shown = kafka::Shown::default();
     while !*stop.borrow() {
-        let now = states(&shown.of(&status(), Instant::now()));
+        let mut now = states(&shown.of(&status(), Instant::now()));
+        now.extend(refused.of(&now).await);
         let gone = told.iter().filter(|old| {
             old.state != LEFT
                 && !now.iter().any(|s| (&s.topic, s.partition) == (&old.topic, old.partition))
         });
-        let mut news = given_up(&topics, gone.cloned().collect()).await;
+        let mut news = given_up(&refused.topics, gone.cloned().collect()).await;
         news.extend(now.iter().cloned());
         if news != told || (!now.is_empty() && told_at.elapsed() >= STATES_TELL) {
             let at = pipeline.clock().now();
@@ -327,6 +332,44 @@ async fn tell_states(
             () = tokio::time::sleep(STATES_LOOK) => {}
             _ = stop.changed() => {}
         }
+    }
+}
+
+/// How often Kafka is asked about topics of which nothing is assigned.
+const REFUSED_ASK: Duration = Duration::from_secs(5);
+
+/// Topics of which this worker has nothing because the brokers refuse it.
+struct Refusals {
+    topics: kafka::Topics,
+    read: Vec<String>,
+    asked: Instant,
+    found: Vec<PartitionState>,
+}
+
+impl Refusals {
+    /// Beside what is assigned. That others have all of a topic is no refusal.
+    async fn of(&mut self, assigned: &[PartitionState]) -> Vec<PartitionState> {
+        let has = |topic: &str| assigned.iter().any(|state| state.topic == topic);
+        self.found.retain(|found| !has(&found.topic));
+        if self.asked.elapsed() >= REFUSED_ASK {
+            let before = std::mem::take(&mut self.found);
+            for topic in self.read.iter().filter(|topic| !has(topic)) {
+                let Some((trouble, partitions)) = self.topics.refused(topic).await else {
+                    continue;
+                };
+                if !before.iter().any(|old| old.topic == *topic && old.reason == trouble.reason) {
+                    tracing::error!(topic, reason = trouble.reason, "topic refused");
+                }
+                self.found.extend((0..partitions).map(|partition| PartitionState {
+                    topic: topic.clone(),
+                    partition,
+                    state: trouble.held_as.word(),
+                    reason: trouble.reason.clone(),
+                }));
+            }
+            self.asked = Instant::now();
+        }
+        self.found.clone()
     }
 }
 

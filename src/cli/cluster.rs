@@ -21,6 +21,15 @@ pub(super) async fn topics(kafka: &KafkaConfig) -> Result<Vec<TopicInfo>, KafkaE
     answer(move || cluster.list_topics(TIMEOUT)).await
 }
 
+/// Those of `topics` that we may not see.
+pub(super) async fn denied(
+    kafka: &KafkaConfig,
+    topics: Vec<String>,
+) -> Result<Vec<String>, KafkaError> {
+    let cluster = cluster(kafka);
+    answer(move || cluster.denied(&topics, TIMEOUT)).await
+}
+
 /// Where the log of each partition begins and ends.
 pub(super) async fn ends(
     kafka: &KafkaConfig,

@@ -20,7 +20,9 @@ pub(super) async fn with<T>(
 }
 
 async fn open(config: &Config, tables: bool) -> Result<PgPool> {
-    let options = app::connect_options(config, "topup-cli");
+    let mut options = app::connect_options(config, "topup-cli");
+    // What makes the tables writes; what needs them may only look.
+    options.writes = !tables;
     reach::reach(&options, tables).await?;
     let pool = store::connect(&options).await?;
     // What a person does is dated by the database, as what a worker does.

@@ -1,12 +1,14 @@
 //! `doctor`: is everything in place? Each check says what to do; exit 1 if any fails.
 
+mod doors;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::error::{Exit, Result};
 use super::output::Printer;
+use super::status;
 use super::table::table;
-use super::{cluster, status};
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig, Proof};
 use crate::domain::money::{Currency, Money};
@@ -77,7 +79,7 @@ fn verdict(
 
 pub(super) async fn run(config: &Config, printer: Printer) -> Result<Exit> {
     let mut checks = database(config).await;
-    checks.extend(kafka(&config.kafka).await);
+    checks.extend(doors::kafka(&config.kafka).await);
     checks.extend(judge_codes(config));
     printer.rows(&checks)?;
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
@@ -95,8 +97,15 @@ async fn database(config: &Config) -> Vec<Check> {
     let mut options = ConnectOptions::new(url);
     options.role = None;
     let reached = reach(&options, false).await;
-    if let Err(why @ (Unreachable::Away { .. } | Unreachable::Refused { .. })) = reached {
-        return vec![fail(REACHABLE, why.to_string(), how)];
+    match reached {
+        // What else is wrong is a check of its own.
+        Ok(())
+        | Err(
+            Unreachable::ReadOnly { .. }
+            | Unreachable::NotMigrated { .. }
+            | Unreachable::Behind { .. },
+        ) => {}
+        Err(why) => return vec![fail(REACHABLE, why.to_string(), how)],
     }
     let mut examined = match Examined::connect(url).await {
         Ok(examined) => examined,
@@ -108,6 +117,10 @@ async fn database(config: &Config) -> Vec<Check> {
         let clock = judge_clock(before, Clock::System.now(), server.now);
         [reachable].into_iter().chain(judge_server(&server)).chain([clock]).collect()
     });
+    let encryption = examined.encryption().await;
+    checks.extend(judged(doors::DATABASE, encryption, |(version, trust)| {
+        vec![doors::judge_database(version.as_deref(), &trust)]
+    }));
     let migrations = examined.migrations().await;
     let migrated = migrations.as_ref().is_ok_and(|facts| facts.missing.is_empty());
     checks.extend(judged("migrations", migrations, |facts| vec![judge_migrations(&facts)]));
@@ -363,35 +376,6 @@ fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
         return fail(format!("the user may not become {role}"), &how);
     }
     ok(ROLE, format!("{role} may append to the ledger and not change it"))
-}
-
-async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
-    const REACHABLE: &str = "Kafka reachable";
-    if kafka.brokers.is_empty() {
-        let how = "set KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
-        return vec![fail(REACHABLE, "no brokers are set", how)];
-    }
-    let found = match cluster::topics(kafka).await {
-        Ok(found) => found,
-        Err(error) => {
-            let how = "check kafka.brokers, the network and the security settings";
-            return vec![fail(REACHABLE, chain(&error), how)];
-        }
-    };
-    let mut checks = vec![ok(REACHABLE, kafka.brokers.clone())];
-    let topics = kafka.topics();
-    let missing: Vec<&str> = topics
-        .all()
-        .into_iter()
-        .filter(|name| !found.iter().any(|topic| topic.name == *name && topic.partitions > 0))
-        .collect();
-    checks.push(if missing.is_empty() {
-        ok("topics", format!("all {} exist", topics.all().len()))
-    } else {
-        let how = "`topup topics create`, or `topup doctor --fix`: the worker never does";
-        fail("topics", format!("missing: {}", missing.join(", ")), how)
-    });
-    checks
 }
 
 /// Whether invoices get the QR codes that the settings mean them to have. Nothing is said where no

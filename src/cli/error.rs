@@ -13,7 +13,7 @@ use crate::telemetry::chain;
 pub(super) type Result<T, E = CliError> = std::result::Result<T, E>;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 11] = [
+pub const CODES: [&str; 14] = [
     crate::masked::CODE,
     "patch_unfit",
     "no_record",
@@ -24,6 +24,9 @@ pub const CODES: [&str; 11] = [
     "unread_before",
     "database_away",
     "database_refused",
+    "database_untrusted",
+    "database_pin_not_alone",
+    "database_read_only",
     "not_migrated",
 ];
 

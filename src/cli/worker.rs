@@ -41,7 +41,8 @@ impl WorkerArgs {
 }
 
 pub(super) async fn run(config: Config, args: &WorkerArgs) -> Result<()> {
-    let options = app::connect_options(&config, "topup worker");
+    let mut options = app::connect_options(&config, "topup worker");
+    options.writes = true;
     match reach::reach(&options, true).await {
         // It may come up while the worker waits for it, and a newer worker may run for a while
         // before the tables are made new.

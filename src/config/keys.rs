@@ -134,7 +134,8 @@ const DAY_MS: i64 = 86_400_000;
 const DAY_S: i64 = 86_400;
 
 const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const IDENTIFICATION: &[&str] = &["https", "none"];
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
@@ -145,7 +146,7 @@ pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 61] = [
+pub(super) const KEYS: [Key; 65] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -175,14 +176,22 @@ pub(super) const KEYS: [Key; 61] = [
     number("kafka.log_check_ms", 100, 3_600_000, 30_000).means(
         "how often a log is compared with what was read, and a held partition is tried again",
     ),
-    Key::new("kafka.security_protocol", Kind::OneOf(PROTOCOLS), Default::None)
-        .means("see [what it needs](OPERATIONS.md#what-it-needs): no TLS in this build"),
+    word("kafka.security_protocol", PROTOCOLS, "plaintext")
+        .means("TLS and a login: see [Encryption](OPERATIONS.md#encryption)"),
     Key::new("kafka.sasl_mechanism", Kind::OneOf(MECHANISMS), Default::None)
-        .means("the same: `PLAIN` is there"),
-    text("kafka.sasl_username").means("the user of SASL"),
+        .means("the way to log in, for the two protocols with `sasl`"),
+    text("kafka.sasl_username").means("the user for it"),
     Key::new("kafka.sasl_password", Kind::Secret, Default::None)
-        .means("the password of SASL; never shown"),
-    text("kafka.ssl_ca_location").means("not usable in this build"),
+        .means("the password for it; never shown"),
+    text("kafka.ssl_ca_location").means(
+        "the file with the only authorities that are trusted (PEM); not set: those of the system",
+    ),
+    text("kafka.ssl_certificate_location").means("the file with our own certificate (PEM)"),
+    text("kafka.ssl_key_location").means("the file with its key (PEM)"),
+    Key::new("kafka.ssl_key_password", Kind::Secret, Default::None)
+        .means("the password of the key; never shown"),
+    word("kafka.ssl_endpoint_identification", IDENTIFICATION, "https")
+        .means("whether the certificate has to be for the broker's name; `none` is for tests"),
     number("worker.batch_records", 1, 10_000, 1_000).means("most records of one transaction"),
     number("worker.batch_linger_ms", 0, 10_000, 20)
         .means("how long a batch waits for more; an idle one goes at once"),

@@ -16,7 +16,7 @@ use crate::domain::payment_qr::check;
 use crate::schedule::{self, ScheduleError};
 
 /// What `*_FILE` may stand for.
-const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
+const FROM_FILES: [&str; 3] = ["database.url", "kafka.sasl_password", "kafka.ssl_key_password"];
 /// The usual short forms.
 const SHORT_FORMS: [(&str, &str); 2] =
     [("DATABASE_URL", "database.url"), ("KAFKA_BROKERS", "kafka.brokers")];
@@ -108,6 +108,7 @@ impl Loaded {
         }
         check_needs(&values, needs, &mut problems);
         check_together(&values, &mut problems);
+        check_login(&values, &mut problems);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
@@ -375,6 +376,36 @@ fn check_needs(values: &BTreeMap<String, Value>, needs: Needs, problems: &mut Ve
     }
 }
 
+/// What a login to Kafka cannot do without, and what nobody uses without it.
+fn check_login(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
+    let text = |key: &str| match values.get(key).map(|found| &found.kind) {
+        Some(ValueKind::String(text)) if !text.is_empty() => Some(text.as_str()),
+        _ => None,
+    };
+    let protocol = text("kafka.security_protocol").unwrap_or_default();
+    let login = ["kafka.sasl_mechanism", "kafka.sasl_username", "kafka.sasl_password"];
+    if protocol.starts_with("sasl") {
+        for key in login.into_iter().filter(|key| text(key).is_none()) {
+            let how = "it, or a kafka.security_protocol without `sasl`";
+            problems.push(Problem::Missing { key, how });
+        }
+    }
+    // A password that is not used is a login that somebody believes in.
+    let secure = ["kafka.ssl_ca_location", "kafka.ssl_certificate_location"];
+    let unused = |wanted: &str, keys: &[&'static str]| {
+        let set = keys.iter().find(|key| text(key).is_some());
+        set.filter(|_| !protocol.contains(wanted)).copied()
+    };
+    for key in [unused("sasl", &login), unused("ssl", &secure)].into_iter().flatten() {
+        problems.push(Problem::Value {
+            key: "kafka.security_protocol".to_owned(),
+            found: format!("{protocol:?}"),
+            expected: format!("one that uses `{key}`, which is set"),
+            origin: values.get("kafka.security_protocol").map(origin_of).unwrap_or_default(),
+        });
+    }
+}
+
 /// Rules that join two keys.
 fn check_together(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
     let number = |key: &str| values.get(key).and_then(|v| v.clone().into_int().ok());
@@ -410,10 +441,17 @@ fn typed(values: BTreeMap<String, Value>) -> Result<Config, ConfigError> {
 fn complete(config: &mut Config, environment: &Environment) {
     config.database.role = config.database.role.take().filter(|role| !role.is_empty());
     let kafka = &mut config.kafka;
-    for optional in [&mut kafka.sasl_username, &mut kafka.ssl_ca_location] {
+    for optional in [
+        &mut kafka.sasl_username,
+        &mut kafka.ssl_ca_location,
+        &mut kafka.ssl_certificate_location,
+        &mut kafka.ssl_key_location,
+    ] {
         *optional = optional.take().filter(|text| !text.is_empty());
     }
-    kafka.sasl_password = kafka.sasl_password.take().filter(|s: &Secret| !s.reveal().is_empty());
+    for secret in [&mut kafka.sasl_password, &mut kafka.ssl_key_password] {
+        *secret = secret.take().filter(|secret: &Secret| !secret.reveal().is_empty());
+    }
     if kafka.client_id.is_empty() {
         kafka.client_id = format!("topup-{}-{}", host_name(environment), std::process::id());
     }

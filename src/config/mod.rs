@@ -100,11 +100,15 @@ pub struct KafkaConfig {
     pub max_poll_interval_ms: u64,
     /// How often each log is compared with what was read, and a held partition is tried again.
     pub log_check_ms: u64,
-    pub security_protocol: Option<String>,
+    pub security_protocol: String,
     pub sasl_mechanism: Option<String>,
     pub sasl_username: Option<String>,
     pub sasl_password: Option<Secret>,
     pub ssl_ca_location: Option<String>,
+    pub ssl_certificate_location: Option<String>,
+    pub ssl_key_location: Option<String>,
+    pub ssl_key_password: Option<Secret>,
+    pub ssl_endpoint_identification: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -267,19 +271,38 @@ impl KafkaConfig {
         Topics::with_prefix(&self.topic_prefix)
     }
 
-    /// The security settings under their librdkafka names.
+    /// Whether what is said to the brokers is encrypted.
+    pub fn has_tls(&self) -> bool {
+        self.security_protocol.ends_with("ssl")
+    }
+
+    pub fn has_login(&self) -> bool {
+        self.security_protocol.starts_with("sasl")
+    }
+
+    /// The security settings under their librdkafka names. Every client has them from here.
     pub fn security(&self) -> BTreeMap<String, String> {
-        let password = self.sasl_password.as_ref().map(Secret::reveal);
-        let settings = [
-            ("security.protocol", self.security_protocol.as_deref()),
-            ("sasl.mechanism", self.sasl_mechanism.as_deref()),
-            ("sasl.username", self.sasl_username.as_deref()),
-            ("sasl.password", password),
-            ("ssl.ca.location", self.ssl_ca_location.as_deref()),
-        ];
+        let secret = |secret: &'_ Option<Secret>| secret.as_ref().map(|s| s.reveal().to_owned());
+        let endpoint = Some(self.ssl_endpoint_identification.clone());
+        let mut settings = vec![("security.protocol", Some(self.security_protocol.clone()))];
+        if self.has_tls() {
+            settings.extend([
+                ("ssl.ca.location", self.ssl_ca_location.clone()),
+                ("ssl.certificate.location", self.ssl_certificate_location.clone()),
+                ("ssl.key.location", self.ssl_key_location.clone()),
+                ("ssl.key.password", secret(&self.ssl_key_password)),
+                ("ssl.endpoint.identification.algorithm", endpoint),
+            ]);
+        }
+        if self.has_login() {
+            settings.extend([
+                ("sasl.mechanism", self.sasl_mechanism.clone()),
+                ("sasl.username", self.sasl_username.clone()),
+                ("sasl.password", secret(&self.sasl_password)),
+            ]);
+        }
         let set = settings.into_iter().filter_map(|(key, value)| {
-            let value = value.filter(|value| !value.is_empty())?;
-            Some((key.to_owned(), value.to_owned()))
+            Some((key.to_owned(), value.filter(|value| !value.is_empty())?))
         });
         set.collect()
     }

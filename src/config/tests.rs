@@ -124,12 +124,19 @@ fn what_a_command_needs_must_be_there() {
 fn secrets_come_from_files_and_are_masked() {
     let path = file("password", "hunter2\n");
     let name = path.to_str().expect("a name");
-    let pairs =
-        [("TOPUP__KAFKA__SASL_PASSWORD_FILE", name), ("DATABASE_URL", "postgres://u:secret@h/d")];
+    let pairs = [
+        ("TOPUP__KAFKA__SASL_PASSWORD_FILE", name),
+        ("DATABASE_URL", "postgres://u:secret@h/d"),
+        ("TOPUP__KAFKA__SECURITY_PROTOCOL", "sasl_ssl"),
+        ("TOPUP__KAFKA__SASL_MECHANISM", "PLAIN"),
+        ("TOPUP__KAFKA__SASL_USERNAME", "u"),
+        ("TOPUP__KAFKA__SSL_KEY_PASSWORD_FILE", name),
+    ];
     let loaded = read(&Flags::default(), &pairs).expect("reads");
     let password = loaded.config.kafka.sasl_password.as_ref();
     assert_eq!(password.map(Secret::reveal), Some("hunter2"));
     assert_eq!(loaded.config.kafka.security()["sasl.password"], "hunter2");
+    assert_eq!(loaded.config.kafka.security()["ssl.key.password"], "hunter2");
     for text in [format!("{loaded:?}"), format!("{:?}", loaded.shown)] {
         assert!(!text.contains("hunter2") && !text.contains("secret"), "{text}");
     }
@@ -137,6 +144,21 @@ fn secrets_come_from_files_and_are_masked() {
     let text = read(&Flags::default(), &both).expect_err("refused").to_string();
     assert!(text.contains("are both set"), "{text}");
     std::fs::remove_file(path).expect("removes");
+}
+
+#[test]
+fn a_login_that_lacks_something_or_that_nobody_uses_is_refused() {
+    let refused =
+        |pairs: &[(&str, &str)]| read(&Flags::default(), pairs).expect_err("refused").to_string();
+    let text = refused(&[("TOPUP__KAFKA__SECURITY_PROTOCOL", "sasl_ssl")]);
+    for key in ["sasl_mechanism", "sasl_username", "sasl_password"] {
+        assert!(text.contains(&format!("`kafka.{key}` is not set")), "{text}");
+    }
+    let text = refused(&[("TOPUP__KAFKA__SASL_PASSWORD", "hunter2")]);
+    assert!(text.contains("`kafka.sasl_password`, which is set"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    let text = refused(&[("TOPUP__KAFKA__SSL_CA_LOCATION", "ca.pem")]);
+    assert!(text.contains("`kafka.ssl_ca_location`, which is set"), "{text}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod compare;
 pub mod crash_guard;
 pub mod dead_letters;
+pub mod doors;
 pub mod error;
 pub mod explanation;
 pub mod failing;
@@ -50,10 +51,9 @@ pub mod views;
 pub mod void_candidates;
 pub mod waiting;
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgPool};
 
 pub use error::StoreError;
@@ -80,6 +80,8 @@ pub struct ConnectOptions {
     /// Every statement of the worker finds its rows by index. A plan that was cached while tables
     /// were small would scan them when they are large; so scans and hash joins are off for it.
     pub by_index: bool,
+    /// Only a server that takes writes will do. What only looks may look at a replica.
+    pub writes: bool,
 }
 
 impl ConnectOptions {
@@ -94,6 +96,7 @@ impl ConnectOptions {
             role: Some("topup_worker".to_owned()),
             application_name: "topup".to_owned(),
             by_index: false,
+            writes: false,
         }
     }
 }
@@ -105,7 +108,8 @@ impl ConnectOptions {
 pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
     let millis = |duration: Duration| format!("{}ms", duration.as_millis());
     let idle = millis(options.idle_in_transaction_timeout);
-    let connect = PgConnectOptions::from_str(&options.url)?
+    let connect = doors::options(&options.url)
+        .map_err(sqlx::Error::config)?
         .application_name(&options.application_name)
         .options([
             ("statement_timeout", millis(options.statement_timeout)),
@@ -124,7 +128,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
     } else {
         connect
     };
-    let role = options.role.clone();
+    let (role, writes) = (options.role.clone(), options.writes);
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size)
         .acquire_timeout(Duration::from_secs(30))
@@ -135,12 +139,18 @@ pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
                     let query = sqlx::query("SELECT set_config('role', $1, false)").bind(role);
                     connection.execute(query).await?;
                 }
-                Ok(())
+                if writes { writable(connection).await } else { Ok(()) }
             })
         })
         .connect_with(connect)
         .await?;
     Ok(pool)
+}
+
+/// After another server has taken over, the old one may still answer.
+async fn writable(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let writes: bool = sqlx::query_scalar(sql!("server_writes")).fetch_one(connection).await?;
+    if writes { Ok(()) } else { Err(sqlx::Error::Configuration(reach::READ_ONLY.into())) }
 }
 
 /// Brings the schema up to date.

@@ -1,12 +1,11 @@
 //! Whether the database lets us in and has our tables: asked on one connection of its own before
 //! a pool is opened, because a pool tries again and again until its patience ends.
 
-use std::str::FromStr;
-
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor, Row};
 use thiserror::Error;
 
+use super::doors::{self, DoorError};
 use super::{ConnectOptions, sql};
 
 /// Why nothing can be asked of the database.
@@ -16,6 +15,12 @@ pub enum Unreachable {
     Away { place: String, why: String },
     #[error("database_refused: the database at {place} refuses: {why}")]
     Refused { place: String, why: String },
+    #[error("database_pin_not_alone: {0}")]
+    NotAlone(DoorError),
+    #[error("database_untrusted: the database at {place} is not trusted: {why}")]
+    Untrusted { place: String, why: String },
+    #[error("database_read_only: the database at {place} takes no writes: {READ_ONLY}")]
+    ReadOnly { place: String },
     #[error(
         "not_migrated: the database at {place} has no tables of topup yet: run `topup migrate`"
     )]
@@ -26,6 +31,9 @@ pub enum Unreachable {
     )]
     Behind { place: String, missing: usize },
 }
+
+pub(super) const READ_ONLY: &str =
+    "it is a standby, or its transactions are read-only by default: connect to the primary";
 
 /// Where the database is.
 #[derive(Debug)]
@@ -42,10 +50,12 @@ pub struct Place {
 /// # Errors
 /// When the URL is none.
 pub fn place(options: &ConnectOptions) -> Result<Place, Unreachable> {
-    let connect = PgConnectOptions::from_str(&options.url);
-    let connect = connect.map_err(|error| Unreachable::Refused {
-        place: "the URL of database.url".to_owned(),
-        why: error.to_string(),
+    let connect = doors::options(&options.url).map_err(|error| match error {
+        DoorError::Url(error) => Unreachable::Refused {
+            place: "the URL of database.url".to_owned(),
+            why: error.to_string(),
+        },
+        alone @ DoorError::NotAlone { .. } => Unreachable::NotAlone(alone),
     })?;
     let (host, port) = (connect.get_host().to_owned(), connect.get_port());
     let (name, address) = match connect.get_socket() {
@@ -63,7 +73,14 @@ pub fn place(options: &ConnectOptions) -> Result<Place, Unreachable> {
 /// The first thing that is in the way.
 pub async fn ask(place: &Place, options: &ConnectOptions, tables: bool) -> Result<(), Unreachable> {
     let greeted = PgConnection::connect_with(&place.connect).await;
-    let mut connection = greeted.map_err(|error| refusal(&place.name, &error))?;
+    let mut connection = greeted.map_err(|error| match &error {
+        // It was answered above: what is missing is a certificate of ours.
+        sqlx::Error::Io(why) if place.address.is_some() && is_of_file(why) => {
+            let why = format!("a file of sslrootcert, sslcert or sslkey cannot be read: {why}");
+            Unreachable::Refused { place: place.name.clone(), why }
+        }
+        _ => refusal(&place.name, &error),
+    })?;
     let looked = look(&mut connection, options, tables, &place.name).await;
     // What was asked is known: how the connection ends changes nothing.
     let _ = connection.close().await;
@@ -77,6 +94,12 @@ async fn look(
     place: &str,
 ) -> Result<(), Unreachable> {
     let refused = |error: sqlx::Error| refusal(place, &error);
+    if options.writes {
+        let writes = sqlx::query_scalar(sql!("server_writes")).fetch_one(&mut *connection).await;
+        if !writes.map_err(refused)? {
+            return Err(Unreachable::ReadOnly { place: place.to_owned() });
+        }
+    }
     if tables {
         let present = sqlx::query(sql!("views_health_has_migrations"));
         let present = present.fetch_one(&mut *connection).await;
@@ -116,8 +139,15 @@ fn with_hint(why: &str) -> String {
     }
 }
 
+fn is_of_file(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied)
+}
+
 fn refusal(place: &str, error: &sqlx::Error) -> Unreachable {
     let place = place.to_owned();
+    if let Some(why) = doors::untrusted(error) {
+        return Unreachable::Untrusted { place, why };
+    }
     match error {
         sqlx::Error::Io(error) => Unreachable::Away { place, why: error.to_string() },
         sqlx::Error::Database(error) => {

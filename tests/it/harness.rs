@@ -60,15 +60,20 @@ impl World {
     }
 
     pub async fn with_partitions(test: &str, partitions: i32) -> Self {
+        Self::on(&env("KAFKA_BROKERS"), test, partitions).await
+    }
+
+    /// On brokers of the test's own.
+    pub async fn on(brokers: &str, test: &str, partitions: i32) -> Self {
         log_if_asked();
-        let brokers = env("KAFKA_BROKERS");
         let database = Database::new(test).await;
         let name = database.name.clone();
         let topics = Topics::with_prefix(&name);
-        create_topics(&brokers, &topics, partitions).await;
-        let mut producer = ProducerConfig::new(&brokers);
+        create_topics(brokers, &topics, partitions).await;
+        let mut producer = ProducerConfig::new(brokers);
         producer.linger = Duration::from_millis(1);
         let producer = Producer::new(&producer).expect("producer");
+        let brokers = brokers.to_owned();
         Self { name, database, brokers, topics, producer, settings: BTreeMap::new() }
     }
 

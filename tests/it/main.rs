@@ -21,6 +21,7 @@ mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;
 mod decisions;
+mod doors;
 mod earlier;
 mod edge_cases;
 mod entry_names;

@@ -21,7 +21,7 @@ fn document<'a>(files: &'a [Source], path: &str) -> &'a Source {
 }
 
 /// The sections of `docs/ERRORS.md` that list codes, each with what the code lists.
-fn codes() -> [(&'static str, Vec<&'static str>); 6] {
+fn codes() -> [(&'static str, Vec<&'static str>); 7] {
     let needs = [
         Need::Invoice(InvoiceId::trusted("I")),
         Need::Payment(PaymentId::trusted("P")),
@@ -41,6 +41,7 @@ fn codes() -> [(&'static str, Vec<&'static str>); 6] {
         ("Parked payments", ParkReason::ALL.map(ParkReason::code).to_vec()),
         ("Commands that wait", needs.iter().map(Need::code).collect()),
         ("Refusals of the command line", topup::cli::CODES.to_vec()),
+        ("Refusals of Kafka", topup::kafka::CODES.to_vec()),
     ]
 }
 

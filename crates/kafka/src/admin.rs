@@ -8,15 +8,22 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::config::unique_client_id;
 use super::context::LogContext;
 use super::ends::ends;
-use super::error::KafkaError;
+use super::error::{KafkaError, Said};
+use super::refusal::{HOST_MISMATCH, Refusal, UNKNOWN_AUTHORITY};
+
+/// Between two looks at whether the brokers refuse us.
+const LOOK: Duration = Duration::from_millis(250);
+/// What a client that is new can have been told.
+const HEARD_MAX: usize = 64;
 
 /// Where a cluster is and how to get in.
 #[derive(Debug, Clone)]
@@ -60,10 +67,8 @@ impl Cluster {
 
     /// All topics but Kafka's own.
     pub fn list_topics(&self, timeout: Duration) -> Result<Vec<TopicInfo>, KafkaError> {
-        let metadata = self
-            .consumer(None)?
-            .fetch_metadata(None, timeout)
-            .map_err(KafkaError::client("metadata"))?;
+        let consumer = self.consumer(None)?;
+        let metadata = self.metadata(&consumer, None, timeout)?;
         let mut topics: Vec<TopicInfo> = metadata
             .topics()
             .iter()
@@ -77,6 +82,72 @@ impl Cluster {
         Ok(topics)
     }
 
+    /// What the brokers know of a topic, or of all. A refusal ends it at once: the client would ask
+    /// on until its time is over.
+    fn metadata(
+        &self,
+        consumer: &BaseConsumer<LogContext>,
+        topic: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Metadata, KafkaError> {
+        let deadline = Instant::now() + timeout;
+        let mut refused = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match consumer.fetch_metadata(topic, left.min(LOOK)) {
+                Ok(metadata) => return Ok(metadata),
+                Err(error) => error,
+            };
+            // Another broker may let us in: it has one more look.
+            match heard(consumer) {
+                Some((refusal, said)) if refused => {
+                    return Err(self.refused(refusal, said));
+                }
+                refusal => refused = refusal.is_some(),
+            }
+            if Instant::now() >= deadline {
+                let protocol = self.extra.get("security.protocol").map_or("", String::as_str);
+                return Err(match consumer.context().of_silence(protocol) {
+                    Some(refusal) => self.refused(refusal, error.to_string()),
+                    None => KafkaError::client("metadata")(error),
+                });
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, said: String) -> KafkaError {
+        let refusal = if refusal.is_untrusted() { self.look_again() } else { refusal };
+        KafkaError::Refused { refusal, source: Said(said) }
+    }
+
+    /// An unknown authority and another host name are one word of the client. It tells them apart
+    /// whether the host name alone is in the way. Nothing of ours is shown to this broker: neither
+    /// user nor password nor certificate.
+    fn look_again(&self) -> Refusal {
+        let mut extra = BTreeMap::from([
+            ("security.protocol".to_owned(), "ssl".to_owned()),
+            ("ssl.endpoint.identification.algorithm".to_owned(), "none".to_owned()),
+        ]);
+        let authority = self.extra.get_key_value("ssl.ca.location");
+        extra.extend(authority.map(|(key, value)| (key.clone(), value.clone())));
+        let bare = Self { brokers: self.brokers.clone(), extra };
+        let Ok(consumer) = bare.consumer(None) else {
+            return UNKNOWN_AUTHORITY;
+        };
+        let until = Instant::now() + LOOK * 8;
+        while Instant::now() < until {
+            let known = consumer.fetch_metadata(None, LOOK).is_ok();
+            match heard(&consumer) {
+                Some((refusal, _)) if refusal.is_untrusted() => return UNKNOWN_AUTHORITY,
+                // It got as far as to what comes after the certificate.
+                Some(_) => return HOST_MISMATCH,
+                None if known || consumer.context().was_closed() => return HOST_MISMATCH,
+                None => {}
+            }
+        }
+        UNKNOWN_AUTHORITY
+    }
+
     /// Creates topics; those that exist already are left as they are and not reported.
     /// Returns the names that were created.
     pub fn create_topics(
@@ -84,6 +155,8 @@ impl Cluster {
         topics: &[TopicSpec],
         timeout: Duration,
     ) -> Result<Vec<String>, KafkaError> {
+        // It tells at once when nobody lets us in.
+        self.metadata(&self.consumer(None)?, None, timeout)?;
         let admin: AdminClient<LogContext> = self
             .native()
             .create_with_context(LogContext::default())
@@ -106,6 +179,23 @@ impl Cluster {
         Ok(created)
     }
 
+    /// Those of `topics` that are there and that we may not see. One that is not there is told as
+    /// one that we may not see, unless we may see all.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn denied(&self, topics: &[String], timeout: Duration) -> Result<Vec<String>, KafkaError> {
+        let consumer = self.consumer(None)?;
+        let mut denied = Vec::new();
+        for topic in topics {
+            let metadata = self.metadata(&consumer, Some(topic), timeout)?;
+            if may_see(&metadata).is_err() {
+                denied.push(topic.clone());
+            }
+        }
+        Ok(denied)
+    }
+
     /// Ends of the log, committed offset and lag of every partition of `topics`. The group is
     /// asked without joining it. `timeout` is for all questions together. The end is that of what
     /// was written: records behind a transaction that somebody left open wait, and are a lag.
@@ -120,16 +210,18 @@ impl Cluster {
         let consumer = self.consumer_of(Some(group_id), "read_uncommitted")?;
         let mut wanted = TopicPartitionList::new();
         for topic in topics {
-            let metadata = consumer
-                .fetch_metadata(Some(topic), left())
-                .map_err(KafkaError::client("metadata"))?;
+            let metadata = self.metadata(&consumer, Some(topic), left())?;
+            may_see(&metadata)?;
             for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 wanted.add_partition(topic, partition.id());
             }
         }
-        let committed = consumer
-            .committed_offsets(wanted, left())
-            .map_err(KafkaError::client("committed offsets"))?;
+        let committed = consumer.committed_offsets(wanted, left());
+        // That we may not join is told beside the answer, which only says that none came.
+        let committed = committed.map_err(|error| match heard(&consumer) {
+            Some((refusal, said)) => self.refused(refusal, said),
+            None => KafkaError::client("committed offsets")(error),
+        })?;
         let mut lags = Vec::with_capacity(committed.count());
         for element in committed.elements() {
             let (low, high) = ends(&consumer, element.topic(), element.partition(), left())
@@ -168,7 +260,9 @@ impl Cluster {
         if let Some(group_id) = group_id {
             native.set("group.id", group_id);
         }
-        native.create_with_context(LogContext::default()).map_err(KafkaError::client("consumer"))
+        // That a connection was closed is only told by a line of the log.
+        native.set_log_level(RDKafkaLogLevel::Info);
+        native.create_with_context(LogContext::quiet()).map_err(KafkaError::client("consumer"))
     }
 
     fn native(&self) -> ClientConfig {
@@ -180,6 +274,27 @@ impl Cluster {
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", unique_client_id("topup-admin"));
         native
+    }
+}
+
+/// What the client's callbacks were told is heard by polling.
+fn heard(consumer: &BaseConsumer<LogContext>) -> Option<(Refusal, String)> {
+    for _ in 0..HEARD_MAX {
+        if let Some(Ok(_)) = consumer.poll(Duration::ZERO) {
+            break;
+        }
+    }
+    consumer.context().refusal()
+}
+
+/// # Errors
+/// When a topic is one that we may not see.
+fn may_see(metadata: &Metadata) -> Result<(), KafkaError> {
+    let errors = metadata.topics().iter().filter_map(|topic| topic.error());
+    let mut errors = errors.map(|error| NativeError::MetadataFetch(error.into()));
+    match errors.find(|error| Refusal::of(error, "").is_some()) {
+        Some(error) => Err(KafkaError::client("metadata")(error)),
+        None => Ok(()),
     }
 }
 

@@ -142,6 +142,12 @@ impl Topics {
         self.0.partitions(topic).await
     }
 
+    /// Why no partition of a topic is assigned, and how many it has (1 if that is not known):
+    /// nothing where the brokers do not refuse us.
+    pub async fn refused(&self, topic: &str) -> Option<(Trouble, i32)> {
+        self.0.refused(topic).await
+    }
+
     /// Of partitions that the group gave up, those that Kafka says are not there, and how that is
     /// told.
     pub async fn lost(&self, topic: &str, partitions: Vec<i32>) -> (Vec<i32>, Trouble) {

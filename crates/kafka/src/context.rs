@@ -16,6 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::noise::Noise;
+use super::refusal::{LastRefusal, Refusal};
 use super::shared::{Shared, add};
 use super::slots::Key;
 use super::trouble::{Meaning, meaning};
@@ -24,6 +25,7 @@ use super::trouble::{Meaning, meaning};
 #[derive(Debug, Clone, Default)]
 pub(super) struct LogContext {
     noise: Arc<Noise>,
+    refusal: Arc<LastRefusal>,
     /// Its errors are told by whoever asked: here they are for debugging.
     quiet: bool,
 }
@@ -32,19 +34,39 @@ impl LogContext {
     pub(crate) fn quiet() -> Self {
         Self { quiet: true, ..Self::default() }
     }
+
+    /// Why the brokers do not let us in, as far as the client has said.
+    pub(crate) fn refusal(&self) -> Option<(Refusal, String)> {
+        self.refusal.get()
+    }
+
+    /// What it means that nobody answers; `protocol` is what we speak.
+    pub(crate) fn of_silence(&self, protocol: &str) -> Option<Refusal> {
+        self.refusal.of_silence(protocol)
+    }
+
+    /// Whether a broker closed the connection when it was asked something.
+    pub(crate) fn was_closed(&self) -> bool {
+        self.refusal.was_closed()
+    }
 }
 
 impl ClientContext for LogContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let level = if self.quiet { RDKafkaLogLevel::Debug } else { level };
+        let refusal = self.refusal.hear_line(facility, message);
+        if let Some(refusal) = refusal.filter(|_| !self.quiet) {
+            refuse_once(&self.noise, message, refusal);
+        }
         log_line(&self.noise, level, facility, message);
     }
 
     fn error(&self, error: NativeError, reason: &str) {
+        let refusal = self.refusal.hear(&error, reason);
         if self.quiet {
             tracing::debug!(target: "librdkafka", %error, reason);
         } else {
-            warn_once(&self.noise, &error, reason);
+            warn_once(&self.noise, &error, reason, refusal);
         }
     }
 }
@@ -55,11 +77,12 @@ impl ConsumerContext for LogContext {}
 pub(super) struct Context {
     shared: Arc<Shared>,
     noise: Noise,
+    refusal: LastRefusal,
 }
 
 impl Context {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, noise: Noise::default() }
+        Self { shared, noise: Noise::default(), refusal: LastRefusal::default() }
     }
 
     /// The brokers answer.
@@ -67,7 +90,13 @@ impl Context {
         if self.noise.over() {
             tracing::info!("Kafka answers again");
         }
+        self.refusal.over();
         self.shared.clear_error();
+    }
+
+    /// Why the brokers do not let us in.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.refusal.get().map(|(refusal, _)| refusal)
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
@@ -126,15 +155,19 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if let Some(refusal) = self.refusal.hear_line(facility, message) {
+            refuse_once(&self.noise, message, refusal);
+        }
         log_line(&self.noise, level, facility, message);
     }
 
     fn error(&self, error: NativeError, reason: &str) {
+        let refusal = self.refusal.hear(&error, reason);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PollExceeded) {
             // The member was evicted. The next poll joins again; the fence guards the database.
             tracing::warn!(reason, "the consumer thread polled too late and left the group");
         } else {
-            warn_once(&self.noise, &error, reason);
+            warn_once(&self.noise, &error, reason, refusal);
         }
         self.shared.note_error(format!("{error}: {reason}"));
     }
@@ -216,12 +249,22 @@ fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
 }
 
 /// One line for each kind of error, and one a minute while it lasts.
-fn warn_once(noise: &Noise, error: &NativeError, reason: &str) {
+fn warn_once(noise: &Noise, error: &NativeError, reason: &str, refusal: Option<Refusal>) {
+    if let Some(refusal) = refusal {
+        return refuse_once(noise, reason, refusal);
+    }
     // Of an outage each broker and each connection says its own.
     let outage = meaning(error) == Meaning::Outage;
     let kind = if outage { "outage".to_owned() } else { error.to_string() };
     if let Some(times) = noise.tell(&kind, Instant::now()) {
         tracing::warn!(target: "librdkafka", %error, reason, times);
+    }
+}
+
+/// One line for each code, and one a minute while it lasts.
+fn refuse_once(noise: &Noise, reason: &str, Refusal { code, sentence }: Refusal) {
+    if let Some(times) = noise.tell(code, Instant::now()) {
+        tracing::error!(code, reason, times, "Kafka refuses us: {sentence}");
     }
 }
 

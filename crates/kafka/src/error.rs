@@ -2,6 +2,8 @@
 
 use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode};
 
+use super::refusal::Refusal;
+
 /// What can go wrong when a client is started or asked something.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaError {
@@ -15,6 +17,9 @@ pub enum KafkaError {
         #[source]
         source: NativeError,
     },
+    /// Brokers do not let us in, and the client has said why.
+    #[error("{}: {}", refusal.code, refusal.sentence)]
+    Refused { refusal: Refusal, source: Said },
     /// A thread could not be started.
     #[error("kafka thread could not be started")]
     Thread(#[source] std::io::Error),
@@ -22,6 +27,11 @@ pub enum KafkaError {
     #[error("kafka consumer stopped: {0}")]
     Fatal(String),
 }
+
+/// The client's own words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Said(pub String);
 
 /// A cluster that does not tell its topics tells nothing.
 fn failed(action: &str) -> String {
@@ -33,7 +43,10 @@ fn failed(action: &str) -> String {
 
 impl KafkaError {
     pub(super) fn client(action: &'static str) -> impl Fn(NativeError) -> Self {
-        move |source| Self::Client { action, source }
+        move |source| match Refusal::of(&source, "") {
+            Some(refusal) => Self::Refused { refusal, source: Said(source.to_string()) },
+            None => Self::Client { action, source },
+        }
     }
 
     pub(super) fn setting(key: &str, problem: impl Into<String>) -> Self {
@@ -44,7 +57,7 @@ impl KafkaError {
     pub fn code(&self) -> Option<RDKafkaErrorCode> {
         match self {
             Self::Client { source, .. } => source.rdkafka_error_code(),
-            Self::Setting { .. } | Self::Thread(_) | Self::Fatal(_) => None,
+            Self::Setting { .. } | Self::Refused { .. } | Self::Thread(_) | Self::Fatal(_) => None,
         }
     }
 }

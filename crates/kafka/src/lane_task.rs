@@ -151,7 +151,8 @@ async fn opened<H: BatchHandler>(run: &LaneRun<H>) -> Result<(H::Lane, i64, u64)
         Opened::Hold { held_as, reason } => return Err(LaneEnd::Held { held_as, reason }),
         Opened::Cancelled => return Err(LaneEnd::Cancelled),
     };
-    if run.careful && next < log.high {
+    if run.careful {
+        // Also where nothing is to be read yet: we may be refused.
         log.first_from(next).await?;
     }
     Ok((lane, next, errors))
@@ -273,7 +274,8 @@ impl<H: BatchHandler> Work<'_, H> {
     async fn check(&mut self) -> Result<(), LaneEnd> {
         let run = self.run;
         self.checked = Instant::now();
-        self.seen = run.probe.errors();
+        let errors = run.probe.errors();
+        let failed = std::mem::replace(&mut self.seen, errors) != errors;
         // Brokers that are away tell nothing of the log: the next check asks again.
         let Some(log) = run.probe.log_now(&run.topic, run.partition, &run.cancel).await else {
             return Ok(());
@@ -286,7 +288,9 @@ impl<H: BatchHandler> Work<'_, H> {
             Checked::Cancelled => return Err(LaneEnd::Cancelled),
         }
         let silent = !std::mem::take(&mut self.came) && run.queue.depth().0 == 0;
-        let waits = silent && self.next < log.high && log.first_from(self.next).await?.is_some();
+        // An error may be that we may not read here, also where nothing waits to be read.
+        let look = silent && (failed || self.next < log.high);
+        let waits = look && log.first_from(self.next).await?.is_some();
         // One that has just been written is on its way.
         if waits && self.waited && run.queue.depth().0 == 0 {
             return Err(LaneEnd::reopen("records are there and do not come"));

@@ -25,6 +25,7 @@ use super::ends::ends;
 use super::lane::LaneCancel;
 use super::log::{LogSilence, PartitionLog};
 use super::record::Record;
+use super::refusal::Refusal;
 use super::shared::list;
 use super::trouble::{HeldAs, Meaning, Trouble, meaning, not_there, trouble};
 
@@ -50,9 +51,12 @@ enum Request {
     First { topic: Arc<str>, partition: i32, offset: i64, reply: FirstReply },
     Count { topic: String, reply: oneshot::Sender<Option<usize>> },
     Missing { topic: String, partitions: Vec<i32>, reply: oneshot::Sender<Vec<i32>> },
+    Refused { topic: String, reply: oneshot::Sender<Option<Refused>> },
     Stop,
 }
 
+/// That a topic is not read, and as far as is known how many partitions it has.
+pub(super) type Refused = (Trouble, i32);
 type FirstReply = oneshot::Sender<Answer<Option<Record>>>;
 
 /// The lanes' side: cheap to clone.
@@ -122,6 +126,13 @@ impl Probe {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// Why nothing of a topic is assigned, if the brokers refuse us.
+    pub(crate) async fn refused(&self, topic: &str) -> Option<Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Refused { topic: topic.to_owned(), reply }).ok()?;
+        answer.await.ok().flatten()
     }
 
     /// Asks once; `None` when Kafka does not answer.
@@ -216,6 +227,9 @@ impl Server {
                 Ok(Request::Missing { topic, partitions, reply }) => {
                     let _ = reply.send(self.missing(&topic, partitions));
                 }
+                Ok(Request::Refused { topic, reply }) => {
+                    let _ = reply.send(self.refused(&topic));
+                }
                 Ok(Request::Ends { topic, partition, reply }) => {
                     let answer = ends(&self.consumer, &topic, partition, PROBE_TIMEOUT);
                     if answer.is_ok() {
@@ -270,6 +284,36 @@ impl Server {
     /// Whether a broker says so; no broker says nothing.
     fn is_missing(&self, topic: &str, partition: i32) -> bool {
         !self.missing(topic, vec![partition]).is_empty()
+    }
+
+    /// The topic, the group, or all of the cluster.
+    fn refused(&self, topic: &str) -> Option<Refused> {
+        let context = self.consumer.context();
+        let Ok(metadata) = self.consumer.fetch_metadata(Some(topic), PROBE_TIMEOUT) else {
+            return context.refusal().map(|refusal| (refusal.trouble(), 1));
+        };
+        let error = metadata.topics().iter().find_map(|topic| topic.error());
+        let told = |error: &NativeError, partitions: i32| {
+            Refusal::of(error, "").map(|refusal| (refusal.trouble(), partitions))
+        };
+        if let Some(error) = error {
+            return told(&NativeError::MetadataFetch(error.into()), 1);
+        }
+        let count = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
+        let count = i32::try_from(count).unwrap_or(i32::MAX).max(1);
+        // Who may not read the offsets of a group may not join it.
+        let place = (Arc::from(topic), 0);
+        match self.consumer.committed_offsets(list(&place, Offset::Invalid), PROBE_TIMEOUT) {
+            Ok(_) => {
+                context.answered();
+                None
+            }
+            // The answer is mostly that none came: why is told to the callbacks.
+            Err(error) => told(&error, count).or_else(|| {
+                let refusal = context.refusal().filter(Refusal::is_of_group)?;
+                Some((refusal.trouble(), count))
+            }),
+        }
     }
 
     fn missing(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {

@@ -2,6 +2,8 @@
 
 use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode as Code};
 
+use super::refusal::Refusal;
+
 /// How a partition stands that must not flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeldAs {
@@ -96,8 +98,9 @@ pub(super) fn trouble(error: &NativeError, held_as: HeldAs) -> Trouble {
         Some(Code::NotImplemented | Code::UnsupportedCompressionType) => {
             "a batch of records has a compression that this program does not know".to_owned()
         }
-        Some(Code::TopicAuthorizationFailed) => {
-            "the broker does not let us read the topic".to_owned()
+        Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {
+            Refusal::of(error, "")
+                .map_or_else(|| error.to_string(), |refusal| refusal.trouble().reason)
         }
         Some(Code::UnknownTopicOrPartition) => NOT_THERE.to_owned(),
         Some(code) => code.to_string(),

@@ -134,6 +134,10 @@ SELECT current_setting('server_version_num')::integer AS version_number,
        coalesce(current_setting('topup.session', true), '') = 'kept' AS session_kept,
        clock_timestamp() AS now
 
+-- name: views_health_encryption
+-- What encrypts this very connection.
+SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl
+
 -- name: views_health_privileges
 -- What a role may do with the tables that are append-only, and with one that is not.
 SELECT t.name AS table_name,

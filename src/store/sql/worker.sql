@@ -1,3 +1,7 @@
+-- name: server_writes
+-- Whether this server takes writes: a standby does not, nor one that was told not to.
+SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' AS writes
+
 -- name: server_encoding
 -- How the database keeps text.
 SELECT current_setting('server_encoding')

@@ -2,18 +2,19 @@
 //! wrong may be that very role.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, FromRow, Row};
 
 use super::Result;
 use super::status::BlockingSession;
+use crate::store::doors::{self, Trust};
 use crate::store::sql;
 
 const SERVER: &str = sql!("views_health_server");
+const ENCRYPTION: &str = sql!("views_health_encryption");
 const PRIVILEGES: &str = sql!("views_health_privileges");
 const MIGRATIONS: &str = sql!("views_health_migrations");
 const HAS_MIGRATIONS: &str = sql!("views_health_has_migrations");
@@ -83,6 +84,7 @@ pub struct MigrationFacts {
 /// One connection for all questions.
 pub struct Examined {
     connection: PgConnection,
+    trust: Trust,
 }
 
 impl Examined {
@@ -90,9 +92,17 @@ impl Examined {
     /// Why the database cannot be reached.
     pub async fn connect(url: &str) -> Result<Self> {
         // What a session is begun with is there, unless something in between drops it.
-        let options = PgConnectOptions::from_str(url)?.options([("topup.session", "kept")]);
+        let options = doors::options(url).map_err(sqlx::Error::config)?;
+        let options = options.options([("topup.session", "kept")]);
+        let trust = doors::trust(&options);
         let connection = PgConnection::connect_with(&options).await?;
-        Ok(Self { connection })
+        Ok(Self { connection, trust })
+    }
+
+    /// The protocol that encrypts this connection, if one does, and who had to prove what.
+    pub async fn encryption(&mut self) -> Result<(Option<String>, Trust)> {
+        let version = sqlx::query_scalar(ENCRYPTION).fetch_optional(&mut self.connection).await?;
+        Ok((version.flatten(), self.trust.clone()))
     }
 
     pub async fn server(&mut self) -> Result<ServerFacts> {
