@@ -78,10 +78,10 @@ fn with(
     Ok(options)
 }
 
-/// Whether the URL itself says how safe it has to be. What stands before the host may be anything.
+/// Whether the URL itself says how safe it has to be. A user or password with a question mark of its
+/// own is no URL.
 fn says_mode(url: &str) -> bool {
-    let after = url.rsplit('@').next().unwrap_or_default();
-    let query = after.split_once('?').map_or("", |(_, query)| query);
+    let query = url.split_once('?').map_or("", |(_, query)| query);
     let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
     names.any(|name| matches!(name, "sslmode" | "ssl-mode"))
 }
@@ -153,11 +153,16 @@ mod tests {
     fn over_a_network_the_name_has_to_be_proven() {
         assert_eq!(mode("postgres://u@db.example/d"), "VerifyFull");
         assert_eq!(mode("postgres://u:sslmode=disable@db.example/d"), "VerifyFull");
-        assert_eq!(mode("postgres://u:p?sslmode=disable@db.example/d"), "VerifyFull");
+        let odd = "postgres://u:p?sslmode=disable@db.example/d";
+        assert!(with(odd, |_| None).is_err(), "a question mark in a password is written %3F");
         assert_eq!(mode("postgres://u@10.0.0.7/d?application_name=x"), "VerifyFull");
         for near in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "%2Frun%2Fpostgresql"] {
             assert_eq!(mode(&format!("postgres://u@{near}/d")), "Prefer", "{near}");
         }
+        assert_eq!(
+            mode("postgres://u@db.example/d?application_name=a@b&sslmode=disable"),
+            "Disable"
+        );
         for said in ["disable", "prefer", "require", "verify-ca"] {
             let url = format!("postgres://u@db.example/d?sslmode={said}");
             assert_ne!(mode(&url), "VerifyFull", "what the URL says holds: {said}");
