@@ -78,8 +78,8 @@ fn with(
     Ok(options)
 }
 
-/// Whether the URL itself says how safe it has to be. A user or password with a question mark of its
-/// own is no URL.
+/// Whether the URL itself says how safe it has to be. A question mark in a password of its
+/// own makes it no URL.
 fn says_mode(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
