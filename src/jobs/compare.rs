@@ -18,6 +18,8 @@ const ROUND_PAGES: usize = 200;
 /// Accounts of a page, and lots that one statement reads of them.
 const ACCOUNTS: i64 = 200;
 const LOTS: i64 = 10_000;
+/// Pages of accounts until the ledger is summed up again: that waits for who writes at the time.
+const SUM_EVERY: usize = 16;
 /// How often those who write are looked at, until the ledger is summed up to where they began.
 const LOOKS: usize = 100;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -35,10 +37,15 @@ pub(super) async fn run(work: &Work<'_>) -> Result<(), StoreError> {
         }
     }
     let mut after = behind.unwrap_or_default().to_owned();
-    while !work.must_stop() {
+    for page in 1_usize.. {
+        if work.must_stop() {
+            break;
+        }
         let accounts = compare::accounts(work.pool(), &after, ACCOUNTS).await?;
         let Some(last) = accounts.last() else { break };
-        sum_up(work).await?;
+        if page.is_multiple_of(SUM_EVERY) {
+            sum_up(work).await?;
+        }
         let found = compare::balances(work.pool(), &after, &accounts, LOTS).await?;
         let mut tx = work.pool().begin().await?;
         work.step_in_tx(&mut tx, Some(&format!("{BEHIND}{last}"))).await?;
