@@ -390,7 +390,7 @@ const NOT_MEASURED: [(&str, &str); 42] = [
     ("relay_holds_", "the keys that it is given"),
     ("replay_run_", "one row of a run"),
     ("rule_sets_", "a few rule sets"),
-    ("server_encoding", "reads nothing"),
+    ("server_", "reads nothing"),
     ("usage_close", "the months of charges"),
     ("usage_months_make", "the months of charges"),
     ("usage_prune", "a month that goes is read once, as a whole"),
