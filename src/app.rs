@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::{Config, GroupProtocol, Only, Proof};
+use crate::config::{Config, GroupProtocol, Only, Pooler, Proof};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::pipeline::{Pipeline, Settings};
@@ -50,13 +50,24 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
         idle_in_transaction_timeout: Duration::from_millis(database.idle_in_transaction_timeout_ms),
         role: database.role.clone(),
         application_name: application_name.to_owned(),
+        pooler: match database.pooler {
+            Pooler::None => store::Pooler::None,
+            Pooler::Session => store::Pooler::Session,
+            Pooler::Transaction => store::Pooler::Transaction,
+        },
         by_index: false,
         writes: false,
     }
 }
 
+/// How a worker does.
+pub fn worker_options(config: &Config) -> ConnectOptions {
+    let options = connect_options(config, "topup worker");
+    ConnectOptions { by_index: true, writes: true, ..options }
+}
+
 /// The pipeline of this configuration on an open pool.
-pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
+pub fn pipeline(config: &Config, pool: crate::store::PgPool, clock: Clock) -> Pipeline {
     let seconds = i64::try_from(config.worker.waiting_deadline_seconds).unwrap_or(i64::MAX);
     let proof = i64::try_from(config.usage.proof_deadline_seconds).unwrap_or(i64::MAX);
     let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
@@ -177,9 +188,7 @@ impl Worker {
     /// # Errors
     /// When Kafka's client cannot be made or the database cannot be reached.
     pub async fn start(config: &Config, only: Only, clock: Clock) -> Result<Self, AppError> {
-        let options = connect_options(config, "topup worker");
-        let pool =
-            store::connect(&ConnectOptions { by_index: true, writes: true, ..options }).await?;
+        let pool = store::connect(&worker_options(config)).await?;
         let clock = timekeeper::clock_of(&pool, clock).await?;
         let pipeline = pipeline(config, pool, clock);
         let (stop, stopped) = watch::channel(false);

@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tokio::sync::{Mutex, watch};
 
 use crate::clock::Clock;
@@ -25,6 +24,7 @@ use crate::config::Topics;
 use crate::jitter;
 use crate::kafka::{Header, OutRecord, Producer, SendError};
 use crate::pipeline::headers_from_json;
+use crate::store::PgPool;
 use crate::store::dead_letters::{self, DeadLetter, Letter};
 use crate::store::outbox::{self, Events, Hold, Key, Share, Window};
 use crate::store::{StoreError, Tx};

@@ -15,7 +15,10 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// The clock that a worker goes by: the database's, if `local` is a machine's.
-pub(crate) async fn clock_of(pool: &sqlx::PgPool, local: Clock) -> Result<Clock, StoreError> {
+pub(crate) async fn clock_of(
+    pool: &crate::store::PgPool,
+    local: Clock,
+) -> Result<Clock, StoreError> {
     if matches!(local, Clock::Fixed(_) | Clock::Followed(_)) {
         return Ok(local);
     }

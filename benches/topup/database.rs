@@ -105,7 +105,7 @@ impl Server {
         let started = std::time::Instant::now();
         let database = self.empty(part).await;
         let pool = &database.pool;
-        topup::store::migrate(pool).await.expect("migrations");
+        topup::store::migrate(&pool.clone().into()).await.expect("migrations");
         copy(pool, "accounts (account_id, name, created_at, updated_at)", accounts(book)).await;
         copy(pool, "payer_accounts (payer_account, account_id)", payers(book)).await;
         // Each is compared with its invoice as it becomes payable, in the next statement.

@@ -224,7 +224,7 @@ pub async fn statements(database: &Database, payments: usize) -> Vec<String> {
 
 /// The product's own invariants.
 pub async fn audit(database: &Database) {
-    let found = topup::store::audit::run(&database.pool).await;
+    let found = topup::store::audit::run(&database.pool.clone().into()).await;
     let mut found = found.expect("an audit");
     found.retain(|finding| !finding.info);
     assert!(found.is_empty(), "the audit found {found:?}");

@@ -1,10 +1,9 @@
 //! `audit`: every invariant; exit 3 when one does not hold.
 
-use sqlx::PgPool;
-
 use super::error::{Exit, Result};
 use super::output::{Output, Printer, write};
 use super::table::table;
+use crate::store::PgPool;
 use crate::store::audit::{self, FINDINGS_MAX, Finding, INVARIANTS};
 
 pub(super) async fn run(pool: &PgPool, printer: Printer) -> Result<Exit> {

@@ -1,11 +1,12 @@
 //! Opening the database for a command, and bringing it to this version.
 
 use chrono::TimeDelta;
-use sqlx::PgPool;
 
 use super::error::Result;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Pooler};
+use crate::store::PgPool;
+use crate::store::reach::Unreachable;
 use crate::{app, reach, store};
 
 /// Does something with the database open, which is closed whatever becomes of it.
@@ -48,6 +49,9 @@ pub(super) async fn migrate(config: &Config) -> Result<()> {
     let mut owner = config.clone();
     owner.database.role = None;
     owner.database.pool_size = 1;
+    if config.database.pooler == Pooler::Transaction {
+        return Err(Unreachable::Pooled.into());
+    }
     let pool = open(&owner, false).await?;
     let migrated = store::migrate(&pool).await;
     pool.close().await;

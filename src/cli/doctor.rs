@@ -9,11 +9,13 @@ use super::error::{Exit, Result};
 use super::output::Printer;
 use super::status;
 use super::table::table;
+use crate::app;
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig, Proof};
 use crate::domain::money::{Currency, Money};
 use crate::reach::reach;
 use crate::store::ConnectOptions;
+use crate::store::in_force::{self, Difference};
 use crate::store::reach::Unreachable;
 use crate::store::views::health::{
     Examined, MigrationFacts, PartitionFact, ServerFacts, TablePrivileges,
@@ -36,6 +38,7 @@ const LOCKS_FAIL_SECONDS: i64 = 30;
 const STATEMENTS: &str = "bank statements";
 const MONTHS: &str = "months of charges";
 const ROLE: &str = "worker role";
+const SETTINGS: &str = "settings in force";
 const CODES: &str = "payment codes";
 /// A reference has this many characters: the longest that a code has to hold.
 const REFERENCE: &str = "RF00XXXXXXXXXXXXX";
@@ -94,9 +97,9 @@ async fn database(config: &Config) -> Vec<Check> {
         return vec![fail(REACHABLE, "no URL is set", how)];
     }
     let how = "check database.url, the network, and that PostgreSQL runs";
-    let mut options = ConnectOptions::new(url);
-    options.role = None;
-    let reached = reach(&options, false).await;
+    let asked = app::connect_options(config, "topup doctor");
+    let asked = ConnectOptions { role: None, by_index: false, ..asked };
+    let reached = reach(&asked, false).await;
     match reached {
         // What else is wrong is a check of its own.
         Ok(())
@@ -107,7 +110,7 @@ async fn database(config: &Config) -> Vec<Check> {
         ) => {}
         Err(why) => return vec![fail(REACHABLE, why.to_string(), how)],
     }
-    let mut examined = match Examined::connect(url).await {
+    let mut examined = match Examined::connect(&asked).await {
         Ok(examined) => examined,
         Err(error) => return vec![fail(REACHABLE, chain(&error), how)],
     };
@@ -117,6 +120,8 @@ async fn database(config: &Config) -> Vec<Check> {
         let clock = judge_clock(before, Clock::System.now(), server.now);
         [reachable].into_iter().chain(judge_server(&server)).chain([clock]).collect()
     });
+    let settings = in_force::differences(&in_force_for(config)).await;
+    checks.extend(judged(SETTINGS, settings, |missing| vec![judge_settings(&missing)]));
     let encryption = examined.encryption().await;
     checks.extend(judged(doors::DATABASE, encryption, |(version, trust)| {
         vec![doors::judge_database(version.as_deref(), &trust)]
@@ -171,29 +176,28 @@ async fn unread(examined: &mut Examined, kafka: &KafkaConfig) -> Vec<Check> {
     told.map(|found| fail(PARTITIONS, found, how)).collect()
 }
 
-/// Role, time-outs and prepared statements are those of a session.
-fn judge_session(kept: bool) -> Check {
-    if kept {
-        return ok("sessions", "what a session is begun with is kept");
+/// What a worker has in force; its role has a check of its own.
+fn in_force_for(config: &Config) -> ConnectOptions {
+    ConnectOptions { role: None, ..app::worker_options(config) }
+}
+
+fn judge_settings(missing: &[Difference]) -> Check {
+    if missing.is_empty() {
+        return ok(SETTINGS, "time limits and plans are in force as they are set");
     }
-    let found = "something in between, such as a pooler, drops what a session is begun with";
-    fail("sessions", found, "connect to PostgreSQL itself, not to a pooler")
+    let how = "set database.pooler to what stands between us and PostgreSQL";
+    fail(SETTINGS, in_force::told(missing), how)
 }
 
 fn judge_server(server: &ServerFacts) -> Vec<Check> {
     let must = |holds: bool, check: &'static str, found: &str, how: &str| {
         if holds { ok(check, found) } else { fail(check, found, how) }
     };
-    let setting = server.synchronous_commit.as_str();
-    let lasts = matches!(setting, "on" | "remote_apply" | "remote_write" | "local");
     let (new, utf8) = (server.version_number >= VERSION_MIN, server.encoding == "UTF8");
     let script = "create the database with ENCODING 'UTF8': names are kept in any script";
-    let crash = "turn it on: a commit that was told to Kafka must survive a crash";
     let mut checks = vec![
         must(new, "database version", &server.version, "upgrade to PostgreSQL 14 or newer"),
         must(utf8, "database encoding", &server.encoding, script),
-        judge_session(server.session_kept),
-        must(lasts, "synchronous_commit", setting, crash),
     ];
     if server.fsync == "off" || server.full_page_writes == "off" {
         let found = format!("fsync {}, full_page_writes {}", server.fsync, server.full_page_writes);
@@ -451,9 +455,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pooler_that_drops_a_sessions_settings_fails() {
-        assert_eq!(judge_session(true).verdict, Verdict::Ok);
-        assert_eq!(judge_session(false).verdict, Verdict::Fail);
+    fn a_setting_that_is_not_in_force_is_named() {
+        assert_eq!(judge_settings(&[]).verdict, Verdict::Ok);
+        let dropped = Difference {
+            name: "lock_timeout".to_owned(),
+            wanted: "5000".to_owned(),
+            found: "0".to_owned(),
+        };
+        let judged = judge_settings(&[dropped]);
+        assert_eq!(judged.verdict, Verdict::Fail);
+        assert!(judged.found.ends_with("lock_timeout is 0 and not 5000"), "{}", judged.found);
     }
 
     #[test]

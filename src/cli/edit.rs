@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sqlx::PgPool;
 
 use super::args::{self, Acting, Because};
 use super::error::{CliError, Result};
@@ -16,6 +15,7 @@ use crate::masked;
 use crate::operator::dead_letters::edit::{
     Change, Edited, NewKey, NewValue, current, revise, revise_all,
 };
+use crate::store::PgPool;
 use crate::store::dead_letters::Selection;
 use crate::store::views::Privacy;
 

@@ -7,13 +7,15 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::config::ConfigError;
+use crate::store::StoreError;
+use crate::store::error::denied;
 use crate::telemetry::chain;
 
 /// What a part of the command line answers, or why it could not.
 pub(super) type Result<T, E = CliError> = std::result::Result<T, E>;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 14] = [
+pub const CODES: [&str; 17] = [
     crate::masked::CODE,
     "patch_unfit",
     "no_record",
@@ -27,6 +29,9 @@ pub const CODES: [&str; 14] = [
     "database_untrusted",
     "database_pin_not_alone",
     "database_read_only",
+    "database_denied",
+    "database_settings_dropped",
+    "database_pooler_migrates_not",
     "not_migrated",
 ];
 
@@ -61,7 +66,7 @@ pub enum CliError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("the database refused")]
-    Database(#[from] crate::store::DatabaseError),
+    Database(#[source] crate::store::DatabaseError),
     #[error("there is no {kind} `{id}`{}", either(.near))]
     NotFound { kind: &'static str, id: String, near: Vec<String> },
     /// The chain of a part that this module does not know, on one line.
@@ -86,10 +91,22 @@ failed!(
     crate::demo::DemoError,
     crate::kafka::KafkaError,
     crate::schedule::ScheduleError,
-    crate::store::StoreError,
     crate::store::reach::Unreachable,
     serde_json::Error,
 );
+
+impl From<crate::store::DatabaseError> for CliError {
+    fn from(error: crate::store::DatabaseError) -> Self {
+        denied(&error).map_or_else(|| Self::Database(error), Self::Failed)
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let why = if let StoreError::Database(error) = &error { denied(error) } else { None };
+        why.map_or_else(|| Self::failed(&error), Self::Failed)
+    }
+}
 
 impl CliError {
     pub fn failed(error: &dyn Error) -> Self {

@@ -1,7 +1,6 @@
 //! `find`: everything that fits the words of a line.
 
 use clap::Args;
-use sqlx::PgPool;
 
 use super::args::{Since, since};
 use super::error::{CliError, Exit, Result};
@@ -9,6 +8,7 @@ use super::output::{Output, Text};
 use super::table::table;
 use super::{Place, near};
 use crate::clock::Clock;
+use crate::store::PgPool;
 use crate::store::views::find::{self, Hit, Results, Search, WORDS_MAX};
 use crate::store::views::near::Kind;
 use crate::store::views::readings;

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::Place;
@@ -16,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs::{Job, JobEnded, Runner};
 use crate::schedule::{self, Timetable};
+use crate::store::PgPool;
 use crate::store::views::Page;
 use crate::store::views::jobs::{self, JobRow, RunRow};
 use crate::store::views::time::At;

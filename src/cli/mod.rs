@@ -68,11 +68,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sqlx::PgPool;
 
 use crate::config::{Config, Environment, Flags, Loaded, Needs};
 use crate::demo::DemoArgs;
 use crate::store::views;
+use crate::store::{self, PgPool};
 use crate::telemetry::{self, chain};
 
 use error::Result;
@@ -377,7 +377,7 @@ async fn execute(cli: Cli) -> Result<Exit> {
         Command::Generate(args) => return generate::run(&args),
         Command::Look(Look::Rules(RulesCommand::Check { file })) => rules::check(&file, printer)?,
         Command::Look(command) => {
-            let config = &config;
+            let config = &deciding(&command, config);
             let run = async |pool: &PgPool| look(command, Place { pool, config, printer }).await;
             return database::with(config, run).await;
         }
@@ -388,6 +388,17 @@ async fn execute(cli: Cli) -> Result<Exit> {
         Command::Completions(_) | Command::Man(_) => {}
     }
     Ok(Exit::Ok)
+}
+
+/// What a job does by itself it does as the worker, also where an operator runs it.
+fn deciding(command: &Look, mut config: Config) -> Config {
+    let role = &mut config.database.role;
+    if matches!(command, Look::Jobs(jobs::JobsCommand::Run { .. }))
+        && role.as_deref() == Some(store::OPERATOR)
+    {
+        *role = Some(store::WORKER.to_owned());
+    }
+    config
 }
 
 async fn look(command: Look, place: Place<'_>) -> Result<Exit> {

@@ -1,8 +1,7 @@
 //! "Did you mean": the ids nearest to one that does not exist.
 
-use sqlx::PgPool;
-
 use super::error::{CliError, Result};
+use crate::store::PgPool;
 use crate::store::views::accounts::{self, AccountView};
 use crate::store::views::invoices::{self, InvoiceView};
 use crate::store::views::near::{self, Kind};

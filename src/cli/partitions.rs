@@ -2,7 +2,6 @@
 
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use sqlx::PgPool;
 
 use super::args::Acting;
 use super::error::{CliError, Exit, Result};
@@ -12,6 +11,7 @@ use super::verbs::NOT_YET;
 use super::{Place, cluster};
 use crate::clock::Clock;
 use crate::store;
+use crate::store::PgPool;
 use crate::store::views::partitions::{self, ChangeRow};
 
 #[derive(Debug, Clone, Subcommand)]

@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::args::{self, PageArgs, Since, since};
 use super::empty::Filters;
@@ -18,6 +17,7 @@ use crate::clock::Clock;
 use crate::domain::payment::PaymentOrigin;
 use crate::domain::review::SuggestionStatus;
 use crate::operator::orders::Fields;
+use crate::store::PgPool;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{

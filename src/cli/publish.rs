@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use sqlx::PgPool;
 
 use super::cluster;
 use super::error::{CliError, Exit, Result};
@@ -17,6 +16,7 @@ use crate::config::{Config, Needs, Topics};
 use crate::kafka::OutRecord;
 use crate::kafka::Producer;
 use crate::masked;
+use crate::store::PgPool;
 
 /// Records that are on their way at once.
 const BATCH: usize = 1_000;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use sqlx::PgPool;
 
 use super::error::{Exit, Result};
 use super::lines::{Lines, parse};
@@ -16,6 +15,7 @@ use crate::domain::effect::Ending;
 use crate::masked;
 use crate::operator::orders::outcome_of;
 use crate::pipeline::topic_kind;
+use crate::store::PgPool;
 use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::wire::{RawRecord, decode};
 

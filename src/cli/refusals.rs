@@ -1,10 +1,9 @@
 //! What helps beside the sentence of a refusal: whose the things are that it is about.
 
-use sqlx::PgPool;
-
 use super::error::Result;
 use super::words::words;
 use crate::domain::rejection::Rejection;
+use crate::store::PgPool;
 use crate::store::views::standing::About;
 use crate::store::views::{Privacy, invoices, payments};
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use sqlx::PgPool;
 
 use super::Place;
 use super::args::{Doing, Operator, Reason};
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::matching::RuleSet;
 use crate::operator::rules::{self, Activated, Request, RuleFile};
+use crate::store::PgPool;
 use crate::store::rule_sets::{self, RuleSetRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -122,7 +122,7 @@ pub(super) async fn stored(
     config: &Config,
     version: Option<i32>,
 ) -> Result<RuleSet> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = pool.reading().await?;
     let configured = config.policy();
     let Some(version) = version else {
         return Ok(crate::rules::active(&mut connection, &configured).await?);

@@ -3,7 +3,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use sqlx::PgPool;
 
 use super::args::Acting;
 use super::error::{CliError, Exit, Result};
@@ -13,6 +12,7 @@ use super::verbs::NOT_YET;
 use super::{Place, database, near};
 use crate::clock::Clock;
 use crate::store;
+use crate::store::PgPool;
 use crate::store::views::statements::{self, StatementRow};
 
 /// Statements of one bank account and currency among which the one to take back is looked for.

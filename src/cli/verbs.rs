@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 
 use super::args::{self, Acting, Reason};
 use super::error::{CliError, Exit, Result};
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::domain::effect::{Ending, NeedKind};
 use crate::masked;
 use crate::operator::orders::{self, Fields, Order, Tried, Written, needs_reason, outcome_of};
+use crate::store::PgPool;
 use crate::store::orders::Unread;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName};

@@ -41,8 +41,7 @@ impl WorkerArgs {
 }
 
 pub(super) async fn run(config: Config, args: &WorkerArgs) -> Result<()> {
-    let mut options = app::connect_options(&config, "topup worker");
-    options.writes = true;
+    let options = app::worker_options(&config);
     match reach::reach(&options, true).await {
         // It may come up while the worker waits for it, and a newer worker may run for a while
         // before the tables are made new.

@@ -133,6 +133,7 @@ const fn schedule(name: &'static str, default: &'static str) -> Key {
 const DAY_MS: i64 = 86_400_000;
 const DAY_S: i64 = 86_400;
 
+const POOLERS: &[&str] = &["none", "session", "transaction"];
 const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 const IDENTIFICATION: &[&str] = &["https", "none"];
@@ -146,7 +147,7 @@ pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 65] = [
+pub(super) const KEYS: [Key; 66] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -160,6 +161,10 @@ pub(super) const KEYS: [Key; 65] = [
     ),
     Key::new("database.role", Kind::Text, Default::Text("topup_worker"))
         .means("the role that each connection takes on"),
+    word("database.pooler", POOLERS, "none").means(
+        "what stands between us and PostgreSQL, such as PgBouncer: see \
+             [Pooler](OPERATIONS.md#pooler)",
+    ),
     number("database.writers", 1, 64, 4).means("batches persisted at the same time"),
     text("kafka.brokers").means("brokers to start from: `host:port,host:port`"),
     Key::new("kafka.group_id", Kind::Text, Default::Text("topup"))

@@ -73,8 +73,20 @@ pub struct DatabaseConfig {
     pub idle_in_transaction_timeout_ms: u64,
     /// The role that each connection takes on; none keeps the role of the URL.
     pub role: Option<String>,
+    pub pooler: Pooler,
     /// Batches that are persisted at the same time.
     pub writers: usize,
+}
+
+/// What stands between us and PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooler {
+    None,
+    /// It hands out a connection until the client closes it.
+    Session,
+    /// It hands out a connection for one transaction.
+    Transaction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

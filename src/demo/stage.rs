@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_NO_BORDERS;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use thiserror::Error;
 
 use super::postgres::PostgresError;
@@ -16,6 +16,7 @@ use crate::jobs::JobSettings;
 use crate::kafka::{KafkaError, OutRecord, Producer, ProducerConfig};
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, decide_in_tx};
+use crate::store::PgPool;
 use crate::store::StoreError;
 use crate::store::persist::RawRecordRow;
 use crate::wire::{RawRecord, Topic, decode};

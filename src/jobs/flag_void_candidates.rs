@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use sqlx::PgPool;
 
 use super::work::{JobReport, JobSettings, Work};
 use crate::domain::ids::own_source;
@@ -15,6 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::in_hand::ByHalves;
 use crate::pipeline::own::{self, Own};
 use crate::schedule::{self, Calendar};
+use crate::store::PgPool;
 use crate::store::StoreError;
 use crate::store::failing::Kind;
 use crate::store::in_hand::{self, JOB};

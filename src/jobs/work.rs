@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::Job;
 use crate::pipeline::Pipeline;
 use crate::schedule::{Calendar, Timetable};
+use crate::store::PgPool;
 use crate::store::jobs::{self, JobRun};
 use crate::store::{StoreError, Tx};
 

@@ -25,7 +25,6 @@ pub use lane::{headers_from_json, headers_to_json, time_of};
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::PgPool;
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
 
 use crate::clock::Clock;
@@ -33,6 +32,7 @@ use crate::config::Topics;
 use crate::domain::matching::Policy;
 use crate::domain::payment_qr::PaymentQr;
 use crate::domain::threshold::Levels;
+use crate::store::PgPool;
 use crate::store::load::ProofFeed;
 use crate::wire::{Topic, usage_account};
 

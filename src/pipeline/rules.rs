@@ -39,7 +39,7 @@ impl Pipeline {
     /// When the database fails, or holds rules of a later version of this program; what was
     /// taken on before goes on deciding then.
     pub async fn refresh_rules(&self) -> Result<Option<i32>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.pool.reading().await?;
         let version = rule_sets::active(&mut connection).await?;
         let same = self.rules.borrow().as_ref().is_some_and(|kept| kept.version() == version);
         if same {

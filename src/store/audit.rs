@@ -6,9 +6,9 @@
 
 use futures::TryStreamExt;
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
-use super::{Tx, sql};
+use super::{PgPool, Tx, sql};
 
 /// Rows of one invariant that are reported; a broken invariant may have millions.
 pub const FINDINGS_MAX: usize = 100;

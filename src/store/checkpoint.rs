@@ -2,9 +2,9 @@
 //! what its log is known by, so that another log under the same name is not taken for it.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 
 /// A partition as this worker owns it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 
 /// An answer that took longer says too little.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// What the database's clock says; none when the answer took too long to be of use.
 pub async fn now(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = pool.reading().await?;
     let asked = Instant::now();
     let said: DateTime<Utc> =
         sqlx::query_scalar(sql!("clock_now")).fetch_one(&mut *connection).await?;

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::audit::SNAPSHOT;
 use super::outbox::Writer;
 use super::persist::expect_rows;
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 use crate::domain::ids::IdBlock;
 
 /// How far the job came.

@@ -21,10 +21,10 @@
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::checkpoint::Fence;
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 
 /// Into so many parts suspects are divided.
 const PARTS: u64 = 32;

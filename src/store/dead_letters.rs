@@ -135,7 +135,7 @@ impl Selection {
 
 /// Ids of a selection's open letters behind `after` and up to `last`, oldest first.
 pub async fn select(
-    pool: &sqlx::PgPool,
+    pool: &crate::store::PgPool,
     selection: &Selection,
     (after, last): (i64, i64),
     limit: i64,
@@ -158,7 +158,7 @@ pub async fn select(
 
 /// How many those are, for a progress bar.
 pub async fn count(
-    pool: &sqlx::PgPool,
+    pool: &crate::store::PgPool,
     selection: &Selection,
     (after, last): (i64, i64),
 ) -> Result<i64, StoreError> {
@@ -189,7 +189,7 @@ pub struct Meant {
 
 /// Counts what a selection means; `bank` is the topic of bank records.
 pub async fn meant(
-    pool: &sqlx::PgPool,
+    pool: &crate::store::PgPool,
     selection: &Selection,
     bank: &str,
 ) -> Result<Meant, StoreError> {
@@ -212,7 +212,7 @@ pub async fn meant(
 }
 
 /// The number of the latest dead letter.
-pub async fn last(pool: &sqlx::PgPool) -> Result<i64, StoreError> {
+pub async fn last(pool: &crate::store::PgPool) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql!("dead_letters_last")).fetch_one(pool).await?)
 }
 

@@ -36,6 +36,13 @@ pub enum StoreError {
     Corrupt(&'static str),
 }
 
+/// What the role of a connection may not do, in a sentence with its code.
+pub fn denied(error: &sqlx::Error) -> Option<String> {
+    let sqlx::Error::Database(error) = error else { return None };
+    let why = (error.code()? == "42501").then(|| error.message())?;
+    Some(format!("database_denied: the role of this connection may not do that: {why}"))
+}
+
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {

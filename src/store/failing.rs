@@ -2,9 +2,8 @@
 //! no other.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 
 /// What may fail by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

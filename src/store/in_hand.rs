@@ -15,10 +15,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::failing::Kind;
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 
 /// Who runs a job: one at a time, and a new run knows that the one before is gone.
 pub const JOB: i64 = 0;

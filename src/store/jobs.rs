@@ -5,9 +5,9 @@
 //! it writes in a transaction begins with [`renew_in_tx`], which fails when somebody took it over.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 
 /// A tick that somebody would run.
 #[derive(Debug, Clone, Copy)]

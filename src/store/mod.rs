@@ -25,6 +25,7 @@ pub mod doors;
 pub mod error;
 pub mod explanation;
 pub mod failing;
+pub mod in_force;
 pub mod in_hand;
 pub mod inbox;
 pub mod jobs;
@@ -35,6 +36,7 @@ pub mod outbox;
 pub mod packed;
 pub mod partitions;
 pub mod persist;
+pub mod pool;
 pub mod prune;
 pub mod reach;
 pub mod reconcile;
@@ -53,15 +55,18 @@ pub mod waiting;
 
 use std::time::Duration;
 
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{Executor, PgPool};
-
 pub use error::StoreError;
+pub use pool::{PgPool, Pooler};
 pub(crate) use sql::sql;
 /// What the database says, for those who may not name the driver.
 pub use sqlx::Error as DatabaseError;
 /// One connection, for those who may not name the driver.
 pub use sqlx::PgConnection as Connection;
+
+/// The roles that the migrations make. What an operator decides is decided as the worker.
+pub const WORKER: &str = "topup_worker";
+pub const OPERATOR: &str = "topup_operator";
+pub const READER: &str = "topup_reader";
 
 /// An open transaction.
 pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
@@ -77,6 +82,7 @@ pub struct ConnectOptions {
     /// Taken on with `SET ROLE`; the migrations grant it what the worker needs and no more.
     pub role: Option<String>,
     pub application_name: String,
+    pub pooler: Pooler,
     /// Every statement of the worker finds its rows by index. A plan that was cached while tables
     /// were small would scan them when they are large; so scans and hash joins are off for it.
     pub by_index: bool,
@@ -93,8 +99,9 @@ impl ConnectOptions {
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
             idle_in_transaction_timeout: Duration::from_secs(35),
-            role: Some("topup_worker".to_owned()),
+            role: Some(WORKER.to_owned()),
             application_name: "topup".to_owned(),
+            pooler: Pooler::None,
             by_index: false,
             writes: false,
         }
@@ -104,53 +111,14 @@ impl ConnectOptions {
 /// Opens a pool. Connections are made when they are first needed.
 ///
 /// # Errors
-/// When the URL is malformed or the first connection fails.
+/// When the URL is malformed or the first connection fails; when something in between drops what
+/// a worker must have in force.
 pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
-    let millis = |duration: Duration| format!("{}ms", duration.as_millis());
-    let idle = millis(options.idle_in_transaction_timeout);
-    let connect = doors::options(&options.url)
-        .map_err(sqlx::Error::config)?
-        .application_name(&options.application_name)
-        .options([
-            ("statement_timeout", millis(options.statement_timeout)),
-            ("lock_timeout", millis(options.lock_timeout)),
-            ("idle_in_transaction_session_timeout", idle),
-            ("synchronous_commit", "on".to_owned()),
-        ]);
-    // A slow statement would be logged with its whole text, at each time: the server's own log
-    // (`log_min_duration_statement`) is the place for that.
-    let connect = sqlx::ConnectOptions::disable_statement_logging(connect);
-    let connect = if options.by_index {
-        // A scan that has no other way costs ten billion on paper: too much not to be compiled,
-        // which takes a tenth of a second even for an empty table.
-        let off = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
-        connect.options(off.map(|setting| (setting, "off")))
-    } else {
-        connect
-    };
-    let (role, writes) = (options.role.clone(), options.writes);
-    let pool = PgPoolOptions::new()
-        .max_connections(options.pool_size)
-        .acquire_timeout(Duration::from_secs(30))
-        .after_connect(move |connection, _| {
-            let role = role.clone();
-            Box::pin(async move {
-                if let Some(role) = role {
-                    let query = sqlx::query("SELECT set_config('role', $1, false)").bind(role);
-                    connection.execute(query).await?;
-                }
-                if writes { writable(connection).await } else { Ok(()) }
-            })
-        })
-        .connect_with(connect)
-        .await?;
+    let pool = pool::open(options).await?;
+    if options.writes {
+        in_force::insist(&pool, options).await?;
+    }
     Ok(pool)
-}
-
-/// After another server has taken over, the old one may still answer.
-async fn writable(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    let writes: bool = sqlx::query_scalar(sql!("server_writes")).fetch_one(connection).await?;
-    if writes { Ok(()) } else { Err(sqlx::Error::Configuration(reach::READ_ONLY.into())) }
 }
 
 /// Brings the schema up to date.
@@ -162,7 +130,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     if encoding != "UTF8" {
         return Err(StoreError::NotUtf8(encoding));
     }
-    sqlx::migrate!("./migrations").run(pool).await.map_err(StoreError::Migration)
+    sqlx::migrate!("./migrations").run(pool.driver()).await.map_err(StoreError::Migration)
 }
 
 /// The next block of ids, for work that has no checkpoint to lock.

@@ -1,9 +1,9 @@
 //! What persons asked for by the command line, kept before it is sent.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 use crate::domain::ids::RecordId;
 
 /// Who asks for what, and why.

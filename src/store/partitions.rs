@@ -1,9 +1,9 @@
 //! How partitions stand, as the worker that reads them tells; and what persons say of their logs.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 
 /// The longest reason that is kept.
 const REASON_MAX: usize = 1024;

@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor, Row};
 use thiserror::Error;
 
 use super::doors::{self, DoorError};
-use super::{ConnectOptions, sql};
+use super::{ConnectOptions, Pooler, in_force, pool, sql};
 
 /// Why nothing can be asked of the database.
 #[derive(Debug, Error)]
@@ -21,6 +21,16 @@ pub enum Unreachable {
     Untrusted { place: String, why: String },
     #[error("database_read_only: the database at {place} takes no writes: {READ_ONLY}")]
     ReadOnly { place: String },
+    #[error(
+        "database_settings_dropped: {what}: a pooler stands between us and the database at \
+         {place}; set database.pooler to what it is"
+    )]
+    Dropped { place: String, what: String },
+    #[error(
+        "database_pooler_migrates_not: migrations hold a lock of their session, which a pooler of \
+         transactions does not keep: let database.url name PostgreSQL itself"
+    )]
+    Pooled,
     #[error(
         "not_migrated: the database at {place} has no tables of topup yet: run `topup migrate`"
     )]
@@ -66,13 +76,14 @@ pub fn place(options: &ConnectOptions) -> Result<Place, Unreachable> {
     Ok(Place { connect, name, address })
 }
 
-/// Connects once, takes on the role and looks at the schema. It begins no transaction: whoever
-/// gives it up loses nothing.
+/// Connects once, takes on the role and looks at the schema. It writes nothing: whoever gives it up
+/// loses nothing.
 ///
 /// # Errors
 /// The first thing that is in the way.
 pub async fn ask(place: &Place, options: &ConnectOptions, tables: bool) -> Result<(), Unreachable> {
-    let greeted = PgConnection::connect_with(&place.connect).await;
+    let connect = pool::begun_with(options, place.connect.clone());
+    let greeted = PgConnection::connect_with(&connect).await;
     let mut connection = greeted.map_err(|error| match &error {
         // It was answered above: what is missing is a certificate of ours.
         sqlx::Error::Io(why) if place.address.is_some() && is_of_file(why) => {
@@ -94,29 +105,43 @@ async fn look(
     place: &str,
 ) -> Result<(), Unreachable> {
     let refused = |error: sqlx::Error| refusal(place, &error);
+    // The role comes when there may be one.
+    let nobody = ConnectOptions { role: None, ..options.clone() };
+    if options.pooler == Pooler::Session {
+        let begun = connection.execute(sqlx::AssertSqlSafe(nobody.statements())).await;
+        begun.map_err(refused)?;
+    }
+    let mut asked = pool::begin_on(connection, &nobody).await.map_err(refused)?;
     if options.writes {
-        let writes = sqlx::query_scalar(sql!("server_writes")).fetch_one(&mut *connection).await;
+        let writes = sqlx::query_scalar(sql!("server_writes")).fetch_one(&mut *asked).await;
         if !writes.map_err(refused)? {
             return Err(Unreachable::ReadOnly { place: place.to_owned() });
         }
     }
     if tables {
         let present = sqlx::query(sql!("views_health_has_migrations"));
-        let present = present.fetch_one(&mut *connection).await;
+        let present = present.fetch_one(&mut *asked).await;
         let present = present.and_then(|row| row.try_get("present"));
         if !present.map_err(refused)? {
             return Err(Unreachable::NotMigrated { place: place.to_owned() });
         }
     }
     if let Some(role) = &options.role {
-        let query = sqlx::query("SELECT set_config('role', $1, false)").bind(role);
-        connection.execute(query).await.map_err(refused)?;
+        let query = sqlx::query("SELECT set_config('role', $1, true)").bind(role);
+        asked.execute(query).await.map_err(refused)?;
+    }
+    if options.writes {
+        let missing = in_force::missing(&mut asked, options).await.map_err(refused)?;
+        if !missing.is_empty() {
+            let what = in_force::told(&missing);
+            return Err(Unreachable::Dropped { place: place.to_owned(), what });
+        }
     }
     if !tables {
         return Ok(());
     }
     // A role of one's own choice may not see them: then the statements themselves will tell.
-    let ran = sqlx::query(sql!("views_health_migrations")).fetch_all(connection).await;
+    let ran = sqlx::query(sql!("views_health_migrations")).fetch_all(&mut *asked).await;
     let Ok(ran) = ran else {
         return Ok(());
     };
@@ -133,7 +158,7 @@ async fn look(
 fn with_hint(why: &str) -> String {
     let of_pooler = ["unsupported startup parameter", "prepared statement"];
     if of_pooler.iter().any(|words| why.contains(words)) {
-        format!("{why}. This is what a pooler says: connect to PostgreSQL itself")
+        format!("{why}. This is what a pooler says: set database.pooler to what it is")
     } else {
         why.to_owned()
     }
@@ -167,7 +192,7 @@ mod tests {
             "unsupported startup parameter: extra_float_digits",
             "prepared statement \"sqlx_s_1\" already exists",
         ] {
-            assert!(with_hint(said).ends_with("connect to PostgreSQL itself"), "{said}");
+            assert!(with_hint(said).ends_with("set database.pooler to what it is"), "{said}");
         }
         let plain = "database \"x\" does not exist";
         assert_eq!(with_hint(plain), plain);

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
-use super::{StoreError, Tx, audit, rows, sql};
+use super::{PgPool, StoreError, Tx, audit, rows, sql};
 use crate::domain::event::{DriftSubject, EventKey, Fact};
 use crate::domain::ids::{AccountId, BankAccountId};
 use crate::domain::money::Money;

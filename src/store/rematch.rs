@@ -1,9 +1,8 @@
 //! Payments from the bank that still have money to give.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 
 /// A page of them after the given id, recorded until `as_of`. Read without locks: whoever decides
 /// one again reads it again under its own.

@@ -2,10 +2,10 @@
 //! ran before a resume.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::dead_letters::Selection;
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 
 /// A run that has written nothing for so long is taken to be dead: a chunk takes far less.
 const SILENT_SECONDS: i64 = 60;

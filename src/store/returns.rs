@@ -1,10 +1,10 @@
 //! Parked returns, outside of batches.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 
 use super::stretch::{Due, Row, Stretch};
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 use crate::domain::ids::BankKey;
 
 /// Parked returns that failed and have their turn again, with since when they are parked.

@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
 use super::views::time::At;
 use super::views::{Listed, Page};
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 
 /// The version of the active rule set; 0 is the configuration.
 pub async fn active(connection: &mut PgConnection) -> Result<i32, StoreError> {

@@ -1,10 +1,10 @@
 //! Statements that are not to be believed: those of the future, and those that a person takes back.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::reconcile::Drift;
-use super::{StoreError, sql};
+use super::{PgPool, StoreError, sql};
 
 /// What is told of a statement that says that all is known up to a time that has not come.
 pub const IN_FUTURE: &str = "statement_in_future";

@@ -1,10 +1,10 @@
 //! Reads of usage outside of batches.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::load::ProofFeed;
-use super::{StoreError, rows, sql};
+use super::{PgPool, StoreError, rows, sql};
 use crate::domain::ids::{AccountId, HoldId};
 use crate::domain::money::Money;
 use crate::domain::usage::HoldAmount;

@@ -74,12 +74,13 @@ pub mod watermarks;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use crate::domain::keys::{part, whole};
 use crate::domain::mask;
 use crate::domain::money::{Currency, wide_number};
 use crate::domain::payment::{ParkReason, PaymentState};
+use crate::store::PgPool;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 

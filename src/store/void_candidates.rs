@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
-use super::{Connection, StoreError, Tx, rows, sql};
+use super::{Connection, PgPool, StoreError, Tx, rows, sql};
 use crate::domain::bank::BankTransaction;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::CandidateEnd;
@@ -100,7 +100,7 @@ pub async fn page(
 ) -> Result<Vec<String>, StoreError> {
     let suspects = suspects(pool, after, until, rules).await?;
     let mut wrong = BTreeSet::new();
-    for row in facts_rows(&mut *pool.acquire().await?, &suspects).await? {
+    for row in facts_rows(&mut *pool.reading().await?, &suspects).await? {
         // One that only a later version can read fails by itself, and is noted.
         if rows::readable(facts_of(&row))?.is_none_or(|one| one.change(rules).is_some()) {
             wrong.insert(row.try_get("invoice_id")?);

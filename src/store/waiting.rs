@@ -1,12 +1,12 @@
 //! Commands that wait for what they name.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 
 use super::inbox::{self, Update};
 use super::persist::{RawRecordRow, Stands};
 use super::stretch::{Due, Row, Stretch};
-use super::{StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx, sql};
 use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 

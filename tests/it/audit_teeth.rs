@@ -491,14 +491,14 @@ fn invariant(code: &str) -> &'static Invariant {
 async fn every_invariant_finds_its_violation_and_is_silent_on_a_sound_book() {
     let database = Database::create("teeth").await;
     let pool = database.pool().await;
-    let mut connection = pool.acquire().await.expect("connects").detach();
+    let mut connection = pool.driver().acquire().await.expect("connects").detach();
     execute(&mut connection, steps_back::BOOK).await;
     execute(&mut connection, splits::BOOK).await;
     let findings = run(&pool).await.expect("audits");
     assert_eq!(findings, Vec::new(), "the sound book has findings");
     let mut toothless = Vec::new();
     for plant in all() {
-        let mut connection = pool.acquire().await.expect("connects").detach();
+        let mut connection = pool.driver().acquire().await.expect("connects").detach();
         execute(&mut connection, &format!("BEGIN; {UNGUARD} {}", plant.sql)).await;
         if found(&mut connection, invariant(plant.code)).await.is_empty() {
             toothless.push(format!("{} does not see {}", plant.code, plant.name));

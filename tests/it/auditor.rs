@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::{AssertSqlSafe, Row};
+use topup::store::PgPool;
 
 use crate::harness::Database;
 

@@ -2,8 +2,8 @@
 
 mod invoices;
 
-use sqlx::{AssertSqlSafe, Executor, PgPool};
-use topup::store::{ConnectOptions, connect};
+use sqlx::{AssertSqlSafe, Executor};
+use topup::store::{ConnectOptions, PgPool, connect};
 
 use crate::harness::records::{
     about_invoice, allocate, allocate_amount, draft, invoice, payment, with,

@@ -2,9 +2,9 @@
 //! is ever changed.
 
 use serde_json::json;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 use topup::store::views::payments;
-use topup::store::{ConnectOptions, connect};
+use topup::store::{ConnectOptions, PgPool, connect};
 use topup::wire::Topic;
 
 use crate::harness::Direct;

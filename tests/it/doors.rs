@@ -4,6 +4,8 @@
 mod broker;
 mod certificates;
 mod database;
+mod pooler;
+mod trips;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};

@@ -10,7 +10,7 @@ use topup::kafka::{
     BatchHandler, Checked, LaneCancel, Opened, PartitionLog, Processed, Producer, ProducerConfig,
     Record,
 };
-use topup::store::views;
+use topup::store::{ConnectOptions, views};
 
 use crate::harness::records::{BANK, account, bank, credit, with};
 use crate::harness::{Direct, PATIENCE, World, kafka, out_record, wire};
@@ -297,7 +297,9 @@ async fn a_corrupt_batch_is_a_state_with_its_reason_and_is_never_passed_over() {
     let status = views::status::read(&world.database.admin).await.expect("status");
     let row = status.checkpoints.iter().find(|row| row.is_held()).expect("it is held");
     assert_eq!((row.next_offset, row.state.as_str()), (Some(1), "unreadable"));
-    let mut examined = views::health::Examined::connect(&world.database.url).await.expect("open");
+    let mut examined = views::health::Examined::connect(&ConnectOptions::new(&world.database.url))
+        .await
+        .expect("open");
     let facts = examined.partitions().await.expect("facts");
     assert!(facts.iter().any(|fact| fact.held && fact.found.contains("corrupt")), "{facts:?}");
     assert_eq!(world.value(CHANGES).await, "none");

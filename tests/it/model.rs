@@ -120,7 +120,7 @@ async fn no_waiting_for_the_disk(direct: &mut Direct) {
     let pool = pool.connect(&direct.database.url).await.expect("a pool");
     direct.pipeline.pool().close().await;
     let settings = direct.pipeline.settings().clone();
-    direct.pipeline = Pipeline::new(pool, settings, Clock::System);
+    direct.pipeline = Pipeline::new(pool.into(), settings, Clock::System);
 }
 
 async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {

@@ -172,7 +172,7 @@ fn is_exempt(name: &str) -> bool {
 }
 
 async fn session(database: &Database) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
-    let mut connection = database.admin.acquire().await.expect("a connection");
+    let mut connection = database.admin.driver().acquire().await.expect("a connection");
     for setting in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"] {
         execute(&mut connection, &format!("SET {setting} = off")).await;
     }

@@ -71,7 +71,7 @@ async fn equal_rows_are_found_by_their_last() {
     let print = direct.database.value(print).await;
     let sql = named("load_last_equal").replace("$1", "ARRAY['OURS-1']");
     let sql = sql.replace("$2", &format!("ARRAY['{print}']"));
-    let mut connection = direct.database.admin.acquire().await.expect("a connection");
+    let mut connection = direct.database.admin.driver().acquire().await.expect("a connection");
     sqlx::query("ANALYZE bank_transactions").execute(&mut *connection).await.expect("analysed");
     sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.expect("set");
     let explain = sqlx::AssertSqlSafe(format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {sql}"));

@@ -17,7 +17,7 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
     let database = Database::new("statements").await;
     let pool = connect(&ConnectOptions::new(&database.url)).await;
     let pool = pool.expect("a pool");
-    let mut connection = pool.acquire().await.expect("a connection");
+    let mut connection = pool.driver().acquire().await.expect("a connection");
     let mut statements = STATEMENTS.to_vec();
     statements.sort_by_key(|statement| statement.name);
     let mut prepared = String::new();
@@ -69,7 +69,7 @@ async fn what_a_payment_pays_is_found_by_index() {
     let database = Database::new("by_index").await;
     for name in ["load_live_pairs", "load_allocations", "past_allocations"] {
         let sql = named(name).replace("$1", "ARRAY['P']");
-        let mut connection = database.admin.acquire().await.expect("a connection");
+        let mut connection = database.admin.driver().acquire().await.expect("a connection");
         sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.expect("set");
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {sql}"));
         let plan: Vec<String> =

@@ -182,7 +182,8 @@ async fn a_month_that_was_closed_and_not_taken_away_is_taken_by_the_next_run() {
 async fn months_are_made_ahead_and_one_that_is_missing_is_told_and_missed_by_no_charge() {
     let mut direct = Direct::new("um_ahead").await;
     topped_up(&mut direct, 1, "10.00").await;
-    let mut examined = Examined::connect(&direct.database.url).await.expect("connects");
+    let mut examined =
+        Examined::connect(&ConnectOptions::new(&direct.database.url)).await.expect("connects");
     assert_eq!(examined.missing_months().await.expect("asked"), [""; 0]);
     // The database may have been made in another month than it is now.
     pruned(&direct).await;

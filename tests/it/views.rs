@@ -2,7 +2,7 @@
 
 use crate::harness::sound::{Database, execute};
 use serde_json::json;
-use sqlx::{Connection, Executor, PgConnection, PgPool, SqlSafeStr};
+use sqlx::{Connection, Executor, PgConnection, SqlSafeStr};
 use topup::store::sql::{Named, STATEMENTS};
 use topup::store::views::accounts;
 use topup::store::views::dead_letters::{self, LetterFilter};
@@ -11,6 +11,7 @@ use topup::store::views::invoices::{self, InvoiceFilter};
 use topup::store::views::payments::{self, PaymentFilter};
 use topup::store::views::records::{self, RecordFilter, RecordName};
 use topup::store::views::{Page, Privacy, status};
+use topup::store::{ConnectOptions, PgPool};
 
 fn page(after: Option<&str>, limit: i64) -> Page {
     Page { after: after.map(str::to_owned), limit }
@@ -33,7 +34,7 @@ const DECISION: &str = r#"
 async fn every_query_prepares_and_every_view_tells_what_is_stored() {
     let database = Database::create("views").await;
     let pool = database.pool().await;
-    let mut connection = pool.acquire().await.expect("connects");
+    let mut connection = pool.driver().acquire().await.expect("connects");
     execute(&mut connection, DECISION).await;
     drop(connection);
     every_query_prepares(&pool).await;
@@ -180,7 +181,8 @@ async fn letters_and_status(pool: &PgPool) {
 }
 
 async fn health(database: &Database) {
-    let mut examined = Examined::connect(&database.url()).await.expect("connects");
+    let mut examined =
+        Examined::connect(&ConnectOptions::new(&database.url())).await.expect("connects");
     let server = examined.server().await.expect("reads");
     assert!(server.version_number >= 140_000);
     let migrations = examined.migrations().await.expect("reads");

@@ -431,7 +431,7 @@ async fn the_selection_of_a_page_has_all_that_the_rule_changes() {
     let every = "SELECT invoice_id FROM payable_invoices ORDER BY invoice_id";
     let every = desk.direct.database.lines(every).await;
     let pool = desk.direct.pipeline.pool();
-    let mut connection = pool.acquire().await.expect("a connection");
+    let mut connection = pool.driver().acquire().await.expect("a connection");
     let facts = stored::facts(&mut connection, &every).await.expect("facts");
     assert_eq!((every.len(), facts.len()), (240, 240));
     let (mut changes, mut spared) = (BTreeMap::new(), 0);

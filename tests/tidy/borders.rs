@@ -60,8 +60,8 @@ const OWNED: [(&str, &str); 4] = [
     ("sqlx", "src/store"),
     ("zstd", "src/store"),
 ];
-/// Outside the store a pool may be held and handed on; no statement may be run with it.
-const HANDED_ON: &str = "sqlx::PgPool";
+/// By this pool a statement would go past what each connection must have in force.
+const BARE_POOL: (&str, &str) = ("sqlx::PgPool", "src/store/pool.rs");
 /// The demo asks the database what it shows; it is no part of a worker.
 const MAY_ASK: &str = "src/demo";
 
@@ -142,9 +142,12 @@ fn each_crate_has_one_place() {
             let owned = OWNED.iter().find(|(name, _)| path.first().is_some_and(|p| p == name));
             let Some((name, place)) = owned else { continue };
             let alone = path.len() < 2;
-            let handed_on = path.join("::") == HANDED_ON;
+            if path.join("::") == BARE_POOL.0 && file.path != BARE_POOL.1 {
+                findings.push(file.finding(*line, "the driver's own pool; use store::PgPool"));
+                continue;
+            }
             let may_ask = *name == "sqlx" && file.under(MAY_ASK);
-            if alone || file.under(place) || handed_on || may_ask {
+            if alone || file.under(place) || may_ask {
                 continue;
             }
             let what = format!("only {place} uses {name}; call a function there");

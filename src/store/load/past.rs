@@ -2,7 +2,7 @@
 //! takes no lock and can write nothing.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::payments::tombstones;
 use super::{Needs, invoices, read_accounts, resolve};
@@ -12,6 +12,7 @@ use crate::domain::matching::text::{self, Tokens};
 use crate::domain::money::Money;
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
+use crate::store::PgPool;
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// Which payments.

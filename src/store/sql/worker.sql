@@ -6,6 +6,13 @@ SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'o
 -- How the database keeps text.
 SELECT current_setting('server_encoding')
 
+-- name: settings_in_force
+-- What this transaction goes by. The role is no setting that the catalogue lists.
+SELECT s.name, s.setting FROM pg_settings s WHERE s.name = ANY($1::text[])
+UNION ALL
+SELECT n.name, current_setting(n.name)
+  FROM unnest($1::text[]) AS n(name) WHERE n.name = 'role'
+
 -- name: next_id_block
 SELECT nextval('id_blocks')
 

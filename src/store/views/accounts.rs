@@ -1,7 +1,7 @@
 //! Accounts and balances. Index of each read: see the head of its SQL file.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::invoices::{self, InvoiceRow};
 use super::payments::{self, PaymentFilter, PaymentRow};
@@ -9,6 +9,7 @@ use super::search::Words;
 use super::time::{At, Day};
 use super::walk::LOOK_MAX;
 use super::{Listed, Looked, Page, Privacy, Result, amount, optional_amount, rows_of, sum};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const LIST: &str = sql!("views_accounts_list");

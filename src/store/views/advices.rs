@@ -1,11 +1,12 @@
 //! Remittance advices: what payments are for, as it was told beside them.
 
 use serde::Serialize;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Privacy, Result, amount, cursor, read_cursor};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const LIST: &str = sql!("views_advices_list");

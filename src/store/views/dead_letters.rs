@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result};
+use crate::store::PgPool;
 use crate::store::dead_letters::LetterState;
 use crate::store::sql;
 

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::near::Kind;
 use super::readings::Reading;
 use super::{Looked, Page, Privacy, Result, accounts, invoices, same_id, walk};
 use crate::domain::matching::weak;
+use crate::store::PgPool;
 use crate::store::sql;
 
 mod fits;

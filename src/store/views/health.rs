@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, FromRow, Row};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 
 use super::Result;
 use super::status::BlockingSession;
 use crate::store::doors::{self, Trust};
-use crate::store::sql;
+use crate::store::{ConnectOptions, PgPool, pool, sql};
 
 const SERVER: &str = sql!("views_health_server");
 const ENCRYPTION: &str = sql!("views_health_encryption");
@@ -32,14 +32,11 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 pub struct ServerFacts {
     pub version_number: i32,
     pub version: String,
-    pub synchronous_commit: String,
     pub fsync: String,
     pub full_page_writes: String,
     /// How the database keeps text.
     pub encoding: String,
     pub in_recovery: bool,
-    /// Whether a session has what it was begun with: a pooler drops it.
-    pub session_kept: bool,
     pub now: DateTime<Utc>,
 }
 
@@ -83,40 +80,37 @@ pub struct MigrationFacts {
 
 /// One connection for all questions.
 pub struct Examined {
-    connection: PgConnection,
+    pool: PgPool,
     trust: Trust,
 }
 
 impl Examined {
     /// # Errors
     /// Why the database cannot be reached.
-    pub async fn connect(url: &str) -> Result<Self> {
-        // What a session is begun with is there, unless something in between drops it.
-        let options = doors::options(url).map_err(sqlx::Error::config)?;
-        let options = options.options([("topup.session", "kept")]);
-        let trust = doors::trust(&options);
-        let connection = PgConnection::connect_with(&options).await?;
-        Ok(Self { connection, trust })
+    pub async fn connect(options: &ConnectOptions) -> Result<Self> {
+        let trust = doors::trust(&doors::options(&options.url).map_err(sqlx::Error::config)?);
+        let one = ConnectOptions { pool_size: 1, role: None, writes: false, ..options.clone() };
+        Ok(Self { pool: pool::open(&one).await?, trust })
     }
 
     /// The protocol that encrypts this connection, if one does, and who had to prove what.
     pub async fn encryption(&mut self) -> Result<(Option<String>, Trust)> {
-        let version = sqlx::query_scalar(ENCRYPTION).fetch_optional(&mut self.connection).await?;
+        let version = sqlx::query_scalar(ENCRYPTION).fetch_optional(&self.pool).await?;
         Ok((version.flatten(), self.trust.clone()))
     }
 
     pub async fn server(&mut self) -> Result<ServerFacts> {
-        sqlx::query_as(SERVER).fetch_one(&mut self.connection).await
+        sqlx::query_as(SERVER).fetch_one(&self.pool).await
     }
 
     pub async fn privileges(&mut self, role: &str) -> Result<Vec<TablePrivileges>> {
-        sqlx::query_as(PRIVILEGES).bind(role).fetch_all(&mut self.connection).await
+        sqlx::query_as(PRIVILEGES).bind(role).fetch_all(&self.pool).await
     }
 
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn partitions(&mut self) -> Result<Vec<PartitionFact>> {
-        sqlx::query_as(PARTITIONS).fetch_all(&mut self.connection).await
+        sqlx::query_as(PARTITIONS).fetch_all(&self.pool).await
     }
 
     /// Where each partition stands.
@@ -124,7 +118,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn checkpoints(&mut self) -> Result<Vec<super::status::CheckpointRow>> {
-        super::status::checkpoints(&mut self.connection).await
+        super::status::checkpoints(&mut *self.pool.reading().await?).await
     }
 
     /// This month and the next, where charges have no partition for them.
@@ -132,7 +126,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn missing_months(&mut self) -> Result<Vec<String>> {
-        sqlx::query_scalar(USAGE_MONTHS).fetch_all(&mut self.connection).await
+        sqlx::query_scalar(USAGE_MONTHS).fetch_all(&self.pool).await
     }
 
     /// Statements that are complete up to a time that has not come, in words.
@@ -140,7 +134,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn future_statements(&mut self) -> Result<Vec<String>> {
-        let rows = sqlx::query(FUTURE).fetch_all(&mut self.connection).await?;
+        let rows = sqlx::query(FUTURE).fetch_all(&self.pool).await?;
         let words = |row: &PgRow| {
             let (id, of): (&str, &str) =
                 (row.try_get("statement_id")?, row.try_get("bank_account")?);
@@ -155,7 +149,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn relay(&mut self) -> Result<Vec<PartitionFact>> {
-        let rows = sqlx::query(RELAY).fetch_all(&mut self.connection).await?;
+        let rows = sqlx::query(RELAY).fetch_all(&self.pool).await?;
         let fact = |row: &PgRow| {
             let kind: &str = row.try_get("kind")?;
             Ok(PartitionFact { found: row.try_get("found")?, held: kind == "held" })
@@ -168,7 +162,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn failing(&mut self) -> Result<Vec<PartitionFact>> {
-        let rows = sqlx::query(FAILING).fetch_all(&mut self.connection).await?;
+        let rows = sqlx::query(FAILING).fetch_all(&self.pool).await?;
         let fact = |row: &PgRow| {
             Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("kills")? })
         };
@@ -177,7 +171,7 @@ impl Examined {
 
     /// Sessions that hold locks for which others wait.
     pub async fn blocking(&mut self) -> Result<Vec<BlockingSession>> {
-        sqlx::query_as(BLOCKING).fetch_all(&mut self.connection).await
+        sqlx::query_as(BLOCKING).fetch_all(&self.pool).await
     }
 
     /// Whether a watermark of that topic was ever seen.
@@ -186,14 +180,14 @@ impl Examined {
     /// What the database says; also when it is not migrated.
     pub async fn watermark_ever(&mut self, topic: &str) -> Result<bool> {
         let query = sqlx::query(super::watermarks::EVER).bind(topic);
-        query.fetch_one(&mut self.connection).await?.try_get("ever")
+        query.fetch_one(&self.pool).await?.try_get("ever")
     }
 
     pub async fn migrations(&mut self) -> Result<MigrationFacts> {
-        let present = sqlx::query(HAS_MIGRATIONS).fetch_one(&mut self.connection).await?;
+        let present = sqlx::query(HAS_MIGRATIONS).fetch_one(&self.pool).await?;
         let mut applied = BTreeMap::new();
         if present.try_get("present")? {
-            let rows = sqlx::query(MIGRATIONS).fetch_all(&mut self.connection).await?;
+            let rows = sqlx::query(MIGRATIONS).fetch_all(&self.pool).await?;
             for row in rows {
                 let version: i64 = row.try_get("version")?;
                 let found: (bool, Vec<u8>) = (row.try_get("success")?, row.try_get("checksum")?);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::steps_back::{self, ReversalRow};
 use super::time::{At, Day};
@@ -10,6 +10,7 @@ use super::{Listed, Page, Result, amount, difference, rows_of};
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::fold::normalise;
 use crate::domain::matching::{fold, upstream};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const LIST: &str = sql!("views_invoices_list");

@@ -3,10 +3,11 @@
 use chrono::DateTime;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result, cursor, decode, read_cursor};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const JOBS: &str = sql!("views_jobs");

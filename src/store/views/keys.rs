@@ -1,10 +1,11 @@
 //! Keys whose commands wait: what the first one needs, and what stands behind it.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::FromRow;
 
 use super::time::At;
 use super::{Listed, Page, Result, cursor, read_cursor};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const PARKED: &str = sql!("views_keys_parked");

@@ -5,8 +5,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use sqlx::types::Json;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
+use crate::store::PgPool;
 use crate::store::audit::{SNAPSHOT, read_whole_tables};
 use crate::store::sql;
 
@@ -89,10 +90,10 @@ pub async fn read<E: From<sqlx::Error>>(
     wanted: &Wanted,
     each: impl FnMut(Part) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut connection = pool.acquire().await?.detach();
+    let mut connection = pool.taken().await?;
     // A connection that goes back to the pool is read to its end first: whoever wants no more, as
     // `head` does, would wait for all that the books have left.
-    if let Err(error) = read_in(&mut connection, wanted, each).await {
+    if let Err(error) = read_in(pool, &mut connection, wanted, each).await {
         connection.close_hard().await?;
         return Err(error);
     }
@@ -100,11 +101,12 @@ pub async fn read<E: From<sqlx::Error>>(
 }
 
 async fn read_in<E: From<sqlx::Error>>(
+    pool: &PgPool,
     connection: &mut PgConnection,
     wanted: &Wanted,
     mut each: impl FnMut(Part) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut snapshot = connection.begin_with(SNAPSHOT).await?;
+    let mut snapshot = pool.begin_on(connection, SNAPSHOT).await?;
     read_whole_tables(&mut snapshot).await?;
     let asked = sqlx::query_scalar::<_, Json<Part>>(EXPORT);
     let asked = asked.bind(wanted.as_of).bind(&wanted.zone).bind(&wanted.account_id);

@@ -1,8 +1,7 @@
 //! Ids that begin alike, for somebody who mistyped one.
 
-use sqlx::PgPool;
-
 use super::Result;
+use crate::store::PgPool;
 use crate::store::sql;
 
 const ACCOUNTS: &str = sql!("views_near_accounts");

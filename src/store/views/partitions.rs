@@ -1,10 +1,11 @@
 //! What logs did under their readers.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::FromRow;
 
 use super::Result;
 use super::time::At;
+use crate::store::PgPool;
 use crate::store::sql;
 
 const CHANGES: &str = sql!("views_log_changes");

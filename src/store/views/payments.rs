@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::invoices::AllocationRow;
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
+use crate::store::PgPool;
 use crate::store::explanation::{self, ExplanationView};
 use crate::store::lines;
 use crate::store::sql;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::dead_letters::LetterRow;
 use super::invoices::{self, AllocationRow};
@@ -11,6 +11,7 @@ use super::time::At;
 use super::{Listed, Page, Result};
 use crate::domain::effect::{Ending, is_of_nobody};
 use crate::domain::keys;
+use crate::store::PgPool;
 use crate::store::sql;
 
 const RECENT: &str = sql!("views_records_recent");

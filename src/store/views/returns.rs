@@ -1,10 +1,11 @@
 //! Returns that wait for what they return.
 
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount, cursor, read_cursor};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const PARKED: &str = sql!("views_parked_returns");

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
 use super::{Listed, Page, Privacy, Result, amount, free_of, park_reason};
 use crate::domain::account::STRONG_FROM;
 use crate::domain::allocation::Rule;
 use crate::domain::payment::{ParkReason, PaymentState};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const LIST: &str = sql!("views_review");

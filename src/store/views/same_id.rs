@@ -1,10 +1,9 @@
 //! Ids that are the same but for the case of their letters, found by the index of the exact ones:
 //! from one id that exists to the next spelling that may exist, in the order of the index.
 
-use sqlx::PgPool;
-
 use super::Result;
 use super::near::Kind;
+use crate::store::PgPool;
 use crate::store::sql;
 
 const ACCOUNTS: &str = sql!("views_at_least_accounts");

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
 use super::time::At;
 use super::{Result, optional_amount};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const STANDING: &str = sql!("views_standing");
@@ -66,7 +67,7 @@ pub struct Difference {
 }
 
 pub async fn of(pool: &PgPool, about: &About) -> Result<Standing> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = pool.reading().await?;
     within(&mut connection, about).await
 }
 

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use super::time::At;
 use super::{Result, sum};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const STATEMENTS: &str = sql!("views_statements");

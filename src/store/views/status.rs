@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection};
 
 use super::dead_letters::{self, GroupRow};
 use super::jobs::{self, JobRow};
 use super::partitions::{self, ChangeRow};
 use super::time::{At, Day};
 use super::{Result, sum};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const CHECKPOINTS: &str = sql!("views_status_checkpoints");

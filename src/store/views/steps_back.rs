@@ -1,11 +1,12 @@
 //! What went back: allocations that were reversed, returns of the bank, pairs taken apart.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::FromRow;
 
 use super::time::At;
 use super::{Result, amount, rows_of};
 use crate::domain::reversal::ReversalKind;
+use crate::store::PgPool;
 use crate::store::sql;
 
 const OF_PAYMENT: &str = sql!("views_reversals_of_payment");

@@ -1,8 +1,8 @@
 //! The whole life of a payment in one line of time: the bank, rules, persons, returns.
 
 use serde::Serialize;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::advices::{self, AdviceRow};
 use super::invoices::AllocationRow;
@@ -16,6 +16,7 @@ use crate::domain::ledger::LedgerKind;
 use crate::domain::matching::Matched;
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
+use crate::store::PgPool;
 use crate::store::explanation::ExplanationView;
 use crate::store::sql;
 

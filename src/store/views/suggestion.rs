@@ -1,11 +1,12 @@
 //! One suggestion, as a person reads it before they confirm or reject it.
 
 use serde::Serialize;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
 use super::{Privacy, Result, amount, difference, free_of, rows_of};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const SUGGESTION: &str = sql!("views_suggestion");

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::time::Day;
 use super::{Result, decode, park_reason, sum};
+use crate::store::PgPool;
 use crate::store::audit;
 use crate::store::sql;
 

@@ -1,10 +1,10 @@
 //! Void candidates with their evidence.
 
 use serde::Serialize;
-use sqlx::PgPool;
 
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const LIST: &str = sql!("views_void_candidates");

@@ -4,12 +4,13 @@
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::payments::{PaymentFilter, PaymentRow};
 use super::readings::Reading;
 use super::search::{self, Said, Words};
 use super::{Listed, Looked, Page, Result};
+use crate::store::PgPool;
 use crate::store::sql;
 
 const BY_ID: &str = sql!("views_walk_id");

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::{FromRow, Row};
 
 use super::Result;
 use super::time::At;
+use crate::store::PgPool;
 use crate::store::sql;
 
 const WATERMARKS: &str = sql!("views_watermarks");

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::certificates::{self, Folder, run};
 use crate::harness::{PATIENCE, env};
 
-struct Server {
+pub struct Server {
     folder: Folder,
     programs: PathBuf,
     user: Option<(u32, u32)>,
@@ -18,7 +18,7 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let folder = Folder::new("server");
         certificates::make(&folder);
         let programs = programs();
@@ -102,7 +102,7 @@ impl Server {
         self.run();
     }
 
-    fn url(&self, host: &str, database: &str, more: &str) -> String {
+    pub fn url(&self, host: &str, database: &str, more: &str) -> String {
         format!("postgres://topup@{host}:{}/{database}?{more}", self.port)
     }
 }
@@ -131,7 +131,7 @@ fn programs() -> PathBuf {
 }
 
 /// PostgreSQL does not run as root.
-fn user() -> Option<(u32, u32)> {
+pub fn user() -> Option<(u32, u32)> {
     let own = std::fs::metadata("/proc/self").expect("a process");
     if std::os::unix::fs::MetadataExt::uid(&own) != 0 {
         return None;
@@ -145,7 +145,7 @@ fn user() -> Option<(u32, u32)> {
     known("postgres").or_else(|| known("nobody"))
 }
 
-fn topup(url: &str, authority: Option<&str>, words: &[&str]) -> (Option<i32>, String) {
+pub fn topup(url: &str, authority: Option<&str>, words: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
     command.args(words).env("DATABASE_URL", url).env("KAFKA_BROKERS", env("KAFKA_BROKERS"));
     command.env_remove("SSL_CERT_DIR").env_remove("SSL_CERT_FILE");

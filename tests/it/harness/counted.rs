@@ -6,7 +6,8 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::ConnectOptions;
+use topup::store::PgPool;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
@@ -55,10 +56,11 @@ impl Statements {
 /// The same pool, whose statements can be noted.
 pub async fn counted(pool: &PgPool) -> PgPool {
     let level = || "debug".parse().expect("a level");
-    let options = pool.connect_options().as_ref().clone().log_statements(level());
+    let options = pool.driver().connect_options().as_ref().clone().log_statements(level());
     let options = options.log_slow_statements(level(), Duration::from_secs(60));
     pool.close().await;
-    pool.options().clone().connect_with(options).await.expect("a pool")
+    let same = pool.driver().options().clone();
+    same.connect_with(options).await.expect("a pool").into()
 }
 
 struct Watching(Arc<Mutex<Sent>>);

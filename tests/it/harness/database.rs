@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
+use topup::store::PgPool;
 
 use topup::store::packed::{Dictionary, EVENTS, EXPLANATIONS, Unpacker};
 
@@ -151,7 +152,7 @@ impl Database {
 }
 
 async fn connected(url: &str) -> PgPool {
-    PgPoolOptions::new().max_connections(4).connect(url).await.expect("own database")
+    PgPoolOptions::new().max_connections(4).connect(url).await.expect("own database").into()
 }
 
 /// Runs one statement outside of any test's database.

@@ -36,7 +36,11 @@ pub struct Direct {
 
 impl Direct {
     pub async fn new(test: &str) -> Self {
-        let database = Database::new(test).await;
+        Self::on(Database::new(test).await).await
+    }
+
+    /// On a database of the test's own.
+    pub async fn on(database: Database) -> Self {
         let pool = connect(&ConnectOptions::new(&database.url)).await;
         let topics = Topics::with_prefix(&database.name);
         let settings = Settings {

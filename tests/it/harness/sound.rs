@@ -1,7 +1,8 @@
 //! A database of a test's own, on the server that `DATABASE_URL` names.
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use topup::store::PgPool;
 
 use super::template;
 
@@ -37,7 +38,7 @@ impl Database {
     pub async fn pool(&self) -> PgPool {
         let options = self.options.clone();
         let pool = PgPoolOptions::new().max_connections(2).connect_with(options);
-        pool.await.expect("connects")
+        pool.await.expect("connects").into()
     }
 
     pub async fn drop(mut self) {

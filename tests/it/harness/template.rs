@@ -42,7 +42,7 @@ async fn made() -> String {
         execute(&mut server, &format!("CREATE DATABASE {name}")).await;
         let pool = PgPoolOptions::new().max_connections(1);
         let pool = pool.connect_with(options().database(&name)).await.expect("the template");
-        topup::store::migrate(&pool).await.expect("migrates");
+        topup::store::migrate(&pool.clone().into()).await.expect("migrates");
         pool.close().await;
         execute(&mut server, &format!("ALTER DATABASE {name} IS_TEMPLATE true")).await;
     }

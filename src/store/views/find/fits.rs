@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::{Hit, Search};
 use crate::domain::matching::{fold, weak};
+use crate::store::PgPool;
 use crate::store::sql;
 use crate::store::views::readings::Reading;
 use crate::store::views::search::{Alike, Said, is_account};

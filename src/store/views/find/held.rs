@@ -1,9 +1,10 @@
 //! Records that are held: dead letters and commands that wait. Their bytes are searched as is.
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::{Hit, is_long};
+use crate::store::PgPool;
 use crate::store::sql;
 use crate::store::views::Result;
 use crate::store::views::readings::Reading;
