@@ -3439,24 +3439,46 @@ ALTER TABLE allocations SET (autovacuum_vacuum_insert_scale_factor = 0,
     autovacuum_vacuum_insert_threshold = 1000000);
 
 ---------------------------------------------------------------------------------------------
--- The worker's role: it may do what the worker does and nothing else. The ledger is append-only for
--- it by privilege, the triggers are the second fence.
+-- Roles. Whoever runs this owns the schema. The worker may do what a worker does and nothing else:
+-- the ledger is append-only for it by privilege, the triggers are the second fence. An operator acts
+-- by notes of his own and by commands; what is decided in his name is decided as the worker. A
+-- reader looks, and sees no name, no account number and no text of a payer.
 
--- Roles belong to the whole server, so another database's migration may be creating it now.
+-- Roles belong to the whole server, so another database's migration may be creating one now. An
+-- owner who may not create roles is given them by whoever may, before the first migration. What an
+-- operator gets from the worker he has to take on (NOINHERIT): by himself he writes no posting.
 DO $$
+DECLARE wanted text;
 BEGIN
-    CREATE ROLE topup_worker NOLOGIN;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
+    FOREACH wanted IN ARRAY ARRAY['topup_worker', 'topup_operator', 'topup_reader'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
 END $$;
 DO $$
+DECLARE given record;
 BEGIN
-    EXECUTE format('GRANT topup_worker TO %I', current_user);
-EXCEPTION WHEN OTHERS THEN
-    -- Already granted, or granted at this moment by another migration: both are what we want.
-    IF NOT pg_has_role(current_user, 'topup_worker', 'MEMBER') THEN
-        RAISE;
-    END IF;
+    FOR given IN SELECT * FROM (VALUES ('topup_worker', current_user::text),
+        ('topup_operator', current_user), ('topup_reader', current_user),
+        ('topup_worker', 'topup_operator')) AS g(role, member)
+    LOOP
+        BEGIN
+            IF NOT pg_has_role(given.member, given.role, 'MEMBER') THEN
+                EXECUTE format('GRANT %I TO %I', given.role, given.member);
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- Granted at this moment by another migration, or by nobody: an owner who may not grant
+            -- it needs it not to own the schema, and whoever does need it is told so.
+            IF SQLSTATE <> '42501' AND NOT pg_has_role(given.member, given.role, 'MEMBER') THEN
+                RAISE;
+            END IF;
+        END;
+    END LOOP;
 END $$;
 
 GRANT USAGE ON SCHEMA public TO topup_worker;
@@ -3511,3 +3533,68 @@ GRANT EXECUTE ON FUNCTION gone_of(bigint, bigint, bigint), key_part(text),
     came_without_id(text[], date, date),
     next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox),
     make_usage_month(date), close_usage(timestamptz), prune_usage() TO topup_worker;
+
+-- An operator's own notes: what he asked for, and why. Dead letters, jobs, logs and feeds have a
+-- state that a person ends; rule sets are only ever added.
+GRANT USAGE ON SCHEMA public TO topup_operator;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_operator;
+GRANT INSERT ON operator_commands, dead_letters, dead_letter_acts, dead_letter_revisions,
+    letter_copies, replay_runs, jobs, job_acts, rule_sets, rule_set_activations, watermark_resets,
+    statement_resets, failing_items, items_in_hand, crash_suspects TO topup_operator;
+GRANT UPDATE ON dead_letters, replay_runs, jobs, log_changes, failing_items, items_in_hand,
+    crash_suspects TO topup_operator;
+GRANT DELETE ON usage_watermarks, bank_statements, failing_items, items_in_hand, crash_suspects
+    TO topup_operator;
+GRANT USAGE ON SEQUENCE dead_letters_dead_letter_id_seq, dead_letter_acts_act_id_seq,
+    job_acts_act_id_seq, letter_copies_copy_id_seq, replay_runs_run_id_seq,
+    rule_set_activations_activation_id_seq, guard_owners TO topup_operator;
+
+-- What a reader sees: where a relation has a column of these names, a view of the same name in
+-- `masked` stands before it (`search_path`), and the relation itself is closed. Entries with a dot
+-- are of one relation. Of what is not text only its presence is told.
+CREATE SCHEMA masked;
+CREATE FUNCTION masked.hidden(said text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
+AS $$ SELECT '…' || right(said, least(4, char_length(said) / 3)) $$;
+CREATE FUNCTION masked.hidden(said text[]) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT
+AS $$ SELECT ARRAY(SELECT '…'::text FROM unnest(said)) $$;
+CREATE FUNCTION masked.hidden(said jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT
+AS $$ SELECT '"…"'::jsonb $$;
+CREATE FUNCTION masked.hidden(said bytea) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT
+AS $$ SELECT ''::bytea $$;
+DO $$
+DECLARE
+    hidden CONSTANT text[] := ARRAY['name', 'account_name', 'debtor_name', 'debtor_account',
+        'virtual_account', 'payer_account', 'payer', 'payer_key', 'former_owners.number',
+        'unstructured', 'creditor_reference', 'end_to_end_id', 'remark', 'return_of', 'said',
+        'money_records.reference', 'payments.reference', 'remittance_advice_lines.reference',
+        'remittance_advices.payment_reference', 'reference_key', 'watch_key', 'explanation',
+        'first_explanation', 'payload', 'record_value', 'record_headers', 'message', 'before',
+        'after', 'selection', 'dead_letters.record_key', 'dead_letter_revisions.record_key',
+        'waiting_commands.record_key'];
+    seen record;
+BEGIN
+    FOR seen IN
+        SELECT c.relname, bool_or(h.is_hidden) AS is_masked,
+               string_agg(CASE WHEN h.is_hidden
+                   THEN format('masked.hidden(%1$I) AS %1$I', a.attname)
+                   ELSE quote_ident(a.attname) END, ', ' ORDER BY a.attnum) AS columns
+          FROM pg_class c
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         CROSS JOIN LATERAL (SELECT a.atttypid IN ('text'::regtype, 'text[]'::regtype,
+                                                   'jsonb'::regtype, 'bytea'::regtype)
+                AND (a.attname = ANY (hidden) OR c.relname || '.' || a.attname = ANY (hidden))
+                AS is_hidden) h
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+           AND NOT c.relispartition
+         GROUP BY c.relname
+    LOOP
+        IF seen.is_masked THEN
+            EXECUTE format('CREATE VIEW masked.%I AS SELECT %s FROM public.%1$I', seen.relname,
+                           seen.columns);
+        ELSE
+            EXECUTE format('GRANT SELECT ON %I TO topup_reader', seen.relname);
+        END IF;
+    END LOOP;
+END $$;
+GRANT USAGE ON SCHEMA public, masked TO topup_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA masked TO topup_reader;

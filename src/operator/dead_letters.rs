@@ -14,11 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::PgPool;
-
 use self::replay::{Chunk, Replayed};
 use crate::clock::Clock;
 use crate::pipeline::Pipeline;
+use crate::store::PgPool;
 use crate::store::dead_letters::{self, Act, LetterState, Selection, Who};
 use crate::store::failing::{self, Kind};
 use crate::store::replay_runs::{self, ReplayRun};

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Map, Value};
-use sqlx::PgPool;
 
 use crate::clock::Clock;
 use crate::domain::effect::Ending;
@@ -13,6 +12,7 @@ use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::{Command, Input};
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, decide_in_tx};
+use crate::store::PgPool;
 use crate::store::orders::{self as stored, Asked, Unread};
 use crate::store::persist::RawRecordRow;
 use crate::store::views::records::{self, RecordName, RecordRow};
@@ -218,7 +218,7 @@ pub(crate) async fn try_out(
     written: &Written,
     at: DateTime<Utc>,
 ) -> Result<Tried, StoreError> {
-    let mut tx = pipeline.pool().begin().await?;
+    let mut tx = pipeline.pool().begin_deciding().await?;
     let before = standing::within(&mut tx, &written.about).await?;
     let ran = decide_in_tx(pipeline, &mut tx, std::slice::from_ref(&written.item), at).await?;
     let after = standing::within(&mut tx, &written.about).await?;

@@ -8,8 +8,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::PgPool;
-
 use crate::domain::allocation::Rule;
 use crate::domain::ids::{IdBlock, InvoiceId};
 use crate::domain::matching::{self, MatchDecision, MatchOutcome, RuleSet, Subject, decide_match};
@@ -17,6 +15,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment::ParkReason;
 use crate::domain::want::Want;
 use crate::domain::working_set::{Stop, WorkingSet};
+use crate::store::PgPool;
 use crate::store::load::{
     Locks, Past, PastPage, Period, StoredDecision, load_misses, next_page, past, with_book,
 };

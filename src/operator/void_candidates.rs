@@ -52,7 +52,7 @@ pub async fn look(
     word: Word,
 ) -> Result<Candidacy, StoreError> {
     let at = pipeline.clock().now();
-    let mut tx = pipeline.pool().begin().await?;
+    let mut tx = pipeline.pool().begin_deciding().await?;
     let known = stored::facts(&mut tx, &[invoice_id]).await?.pop();
     let Some((owner, since)) = known.and_then(|one| Some((one.account_id, one.candidate_since?)))
     else {

@@ -2,11 +2,11 @@
 
 use json_patch::Patch;
 use serde_json::Value;
-use sqlx::PgPool;
 
 use crate::clock::Clock;
 use crate::masked;
 use crate::pipeline::headers_from_json;
+use crate::store::PgPool;
 use crate::store::StoreError;
 use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Selection, Who};
 use crate::wire::{DecodeCode, RawRecord, Topic, decode};

@@ -4,8 +4,6 @@
 //! Each is a transaction of its own: an import that was cut off is repeated. Nothing goes to the
 //! outbox: the copy came from a topic, and would come again with the next import.
 
-use sqlx::PgPool;
-
 use crate::clock::Clock;
 use crate::config::Topics;
 use crate::domain::effect::Ending;
@@ -16,6 +14,7 @@ use crate::kafka::Header;
 use crate::masked;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
+use crate::store::PgPool;
 use crate::store::dead_letters::{self, Act, GivenUp, LetterState, Who};
 use crate::store::inbox::{Known, Place};
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};

@@ -200,7 +200,7 @@ impl Pipeline {
         failing: &mut HashSet<String>,
         told: Option<Replayed>,
     ) -> Result<Attempt, StoreError> {
-        let mut tx = self.pool().begin().await?;
+        let mut tx = self.pool().begin_deciding().await?;
         let letters = dead_letters::lock_in_tx(&mut tx, chunk.ids).await?;
         let mut keys = failing.clone();
         let results = match self.replay_letters(&mut tx, &letters, &mut keys, told).await? {

@@ -1,10 +1,10 @@
 //! Storing a rule set and making it the active one.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use super::file::RuleFile;
 use crate::rules::{hash, to_content};
+use crate::store::PgPool;
 use crate::store::rule_sets::{self as stored_sets, By};
 use crate::store::{StoreError, Tx};
 
