@@ -27,8 +27,8 @@ pub use database::Database;
 pub use direct::{Direct, Ended};
 pub use kafka::Read;
 
-/// Far beyond what any wait needs; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Far beyond what any wait needs, also beside other work; reaching it is a failure.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How many rows are still to be published.
 pub const UNPUBLISHED: &str = "SELECT (SELECT count(*) FROM outbox_next(NULL))
