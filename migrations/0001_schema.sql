@@ -2856,21 +2856,42 @@ CREATE TABLE crash_guards (
     CONSTRAINT crash_guard_blames_one CHECK (alone_deaths = 0 OR first_offset = last_offset)
 );
 
+-- What the records of one type have in common that one partition brought: said once, and not in
+-- each row of the inbox.
+CREATE TABLE inbox_kinds (
+    kind_id      integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition    integer NOT NULL,
+    topic        text COLLATE "C" NOT NULL,
+    message_type text COLLATE "C" NOT NULL,
+    UNIQUE (topic, partition, message_type)
+);
+CREATE FUNCTION refuse_change_of_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what rows of the inbox say by a number stays as it is'
+        USING ERRCODE = '42501', CONSTRAINT = 'inbox_kinds_stay';
+END $$;
+CREATE TRIGGER inbox_kinds_stay BEFORE DELETE OR TRUNCATE ON inbox_kinds
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_kinds();
+CREATE TRIGGER inbox_kinds_never_change BEFORE UPDATE ON inbox_kinds FOR EACH ROW
+    WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION refuse_change_of_kinds();
+
 -- Each record once, by its idempotency id. A record that could not be decoded is here under
--- source 'kafka' and id 'topic:partition:offset'.
-CREATE TABLE inbox (
+-- source 'kafka' and id 'topic:partition:offset'. The view inbox has it whole.
+CREATE TABLE inbox_records (
     processed_at   timestamptz NOT NULL,
     record_offset  bigint NOT NULL,
-    partition      integer NOT NULL,
+    -- Refers to inbox_kinds, where nothing is deleted. (A foreign key would look it up for each
+    -- row: insert_inbox takes it from there.)
+    kind_id        integer NOT NULL,
     -- Whether it is all that tells the same record, sent again, from a new one.
     guards         boolean NOT NULL,
     source         text COLLATE "C" NOT NULL,
     message_id     text COLLATE "C" NOT NULL,
-    content_hash   bytea NOT NULL CHECK (length(content_hash) = 32),
-    message_type   text COLLATE "C" NOT NULL,
+    -- The first half of the SHA-256 of what it says: it tells a record that was sent again from
+    -- another one under the same id.
+    content_hash   bytea NOT NULL CHECK (length(content_hash) = 16),
     outcome        text COLLATE "C" NOT NULL
         CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
-    topic          text COLLATE "C" NOT NULL,
     code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     -- What it changed, for people: 'payment:PAY-1'. NULL where the row says it anyway: see about().
     subject        text COLLATE "C",
@@ -2878,13 +2899,18 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_refusals_have_codes
         CHECK (outcome NOT IN ('rejected', 'dead_lettered', 'waiting') OR code IS NOT NULL)
 ) WITH (fillfactor = 95);
-CREATE INDEX inbox_processed ON inbox USING brin (processed_at);
+CREATE INDEX inbox_processed ON inbox_records USING brin (processed_at);
 -- The rows an operator looks for are few; applied ones are not in it.
-CREATE INDEX inbox_not_applied ON inbox (outcome, processed_at) WHERE outcome <> 'applied';
+CREATE INDEX inbox_not_applied ON inbox_records (outcome, processed_at)
+    WHERE outcome <> 'applied';
 -- What may be pruned is read in the order of its age, whatever stays for ever before it.
-CREATE INDEX inbox_prunable ON inbox (processed_at)
+CREATE INDEX inbox_prunable ON inbox_records (processed_at)
     WHERE outcome IN ('applied', 'duplicate')
       AND NOT guards;
+CREATE VIEW inbox AS
+SELECT i.source, i.message_id, i.content_hash, k.message_type, i.outcome, i.code, k.topic,
+       k.partition, i.record_offset, i.subject, i.processed_at, i.guards
+  FROM inbox_records i JOIN inbox_kinds k ON k.kind_id = i.kind_id;
 
 -- What a record changed, for people. An applied charge whose record bears the charge's own id, as
 -- nearly all do, does not say it once more.
@@ -2898,7 +2924,7 @@ BEGIN
     RAISE EXCEPTION 'an outcome that guards money or an act is never deleted'
         USING ERRCODE = '42501', CONSTRAINT = 'inbox_guard_stays';
 END $$;
-CREATE TRIGGER inbox_guard_stays BEFORE DELETE ON inbox FOR EACH ROW
+CREATE TRIGGER inbox_guard_stays BEFORE DELETE ON inbox_records FOR EACH ROW
     WHEN (OLD.guards OR OLD.outcome NOT IN ('applied', 'duplicate'))
     EXECUTE FUNCTION refuse_guard_delete();
 
@@ -3425,7 +3451,7 @@ ALTER TABLE waiting_commands SET (autovacuum_vacuum_scale_factor = 0.02);
 ALTER TABLE accounts SET (autovacuum_vacuum_scale_factor = 0.02);
 -- Old rows go page by page, new ones come: what is free is used again before the table grows.
 ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.02);
-ALTER TABLE inbox SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE inbox_records SET (autovacuum_vacuum_scale_factor = 0.02);
 -- Rows that only come: each million is frozen once, as it is for ever, instead of all of them when
 -- the age of the oldest forces it.
 ALTER TABLE ledger_transfers SET (autovacuum_vacuum_insert_scale_factor = 0,
@@ -3484,7 +3510,7 @@ GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoic
     bank_statements, bank_feeds, compared, drifts, further_balances,
     allocations, ledger_sums, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
     remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
-    feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
+    feed_partitions, worker_clocks, crash_guards, inbox_records, waiting_commands, dead_letters,
     replay_runs, letter_copies, relay_progress, relay_holds, jobs, job_runs, pruned, failing_items,
     items_in_hand, crash_suspects TO topup_worker;
 -- Of a payment: what it was, what the bank told of it, and what was decided first, stays. A record
@@ -3492,14 +3518,16 @@ GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoic
 GRANT UPDATE (account_id, allocated, returned, refunded, split, state, reason, question,
     event_sequence) ON money_records TO topup_worker;
 GRANT UPDATE ON records_without_payment TO topup_worker;
+-- To find it where another transaction says the same at this moment: a trigger refuses a change.
+GRANT UPDATE (topic) ON inbox_kinds TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,
 -- bank transaction, decision or dead letter.
 GRANT DELETE ON payer_accounts, virtual_accounts, credit_limits, payable_invoices, open_payments,
     bank_statements, differences, watches, parked_returns, usage_watermarks, worker_clocks,
-    crash_guards, inbox, inbox_repeats, waiting_commands, outbox, letter_copies, relay_holds,
-    job_runs, failing_items, items_in_hand, crash_suspects TO topup_worker;
+    crash_guards, inbox_records, inbox_repeats, waiting_commands, outbox, letter_copies,
+    relay_holds, job_runs, failing_items, items_in_hand, crash_suspects TO topup_worker;
 
 GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_dead_letter_id_seq,
     dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq,

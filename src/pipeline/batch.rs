@@ -17,7 +17,7 @@ use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::want::Want;
 use crate::domain::working_set::{Stop, WorkingSet};
-use crate::store::inbox::{self, Known};
+use crate::store::inbox::{self, KeptHash, Known};
 use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::persist::{
@@ -240,7 +240,7 @@ impl<'a> Work<'a> {
             })
             .collect();
         let known = inbox::probe_in_tx(tx, &ids.iter().collect::<Vec<_>>()).await?;
-        let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
+        let mut seen: HashMap<&RecordId, KeptHash> = HashMap::new();
         let mut returned: Vec<Returned<'_>> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
@@ -250,12 +250,13 @@ impl<'a> Work<'a> {
                 Ok(message) => {
                     let known = known.get(&message.record);
                     let earlier = known.map(|known| &known.content_hash);
+                    let hash = KeptHash::of(&message.content_hash);
                     match earlier.or_else(|| seen.get(&message.record)) {
                         None => {
-                            seen.insert(&message.record, message.content_hash);
+                            seen.insert(&message.record, hash);
                             self.open.push(index);
                         }
-                        Some(hash) if *hash == message.content_hash => {
+                        Some(earlier) if *earlier == hash => {
                             self.repeat(index, item, &message.record);
                             let letter = known.and_then(|known| known.dead_at.as_ref());
                             returned.extend(Returned::known(

@@ -410,7 +410,7 @@ async fn lots_payables_and_sequences_have_fences_of_their_own() {
             "outbox_gapless",
         ),
         (
-            "UPDATE inbox SET outcome = 'rejected', code = NULL",
+            "UPDATE inbox_records SET outcome = 'rejected', code = NULL",
             now,
             "23514",
             "inbox_refusals_have_codes",

@@ -2,15 +2,19 @@
 -- A place of the log is no identity: a topic that is read again, or created anew, repeats it.
 SELECT format('record %s/%s', source, message_id) AS subject,
        format('it is in the inbox %s times', count(*)) AS detail
-  FROM inbox
+  FROM inbox_records
  GROUP BY source, message_id
 HAVING count(*) > 1
+UNION ALL
+SELECT format('record %s/%s', i.source, i.message_id), 'nothing says what kind of record it is'
+  FROM inbox_records i
+ WHERE NOT EXISTS (SELECT FROM inbox_kinds k WHERE k.kind_id = i.kind_id)
 UNION ALL
 SELECT format('record %s/%s', r.source, r.message_id),
        format('it came again at %s:%s:%s and is not in the inbox', r.topic, r.partition,
               r.record_offset)
   FROM inbox_repeats r
- WHERE NOT EXISTS (SELECT FROM inbox i
+ WHERE NOT EXISTS (SELECT FROM inbox_records i
                     WHERE i.source = r.source AND i.message_id = r.message_id)
 
 -- name: audit_not_applied_and_dead

@@ -3,13 +3,13 @@
 -- was refused, waits or is dead stays for ever. The next page behind $3 in time: what stays of it
 -- is read once a run. Index: inbox_prunable.
 WITH page AS (
-    SELECT i.processed_at FROM inbox i
+    SELECT i.processed_at FROM inbox_records i
     WHERE i.processed_at < $1 AND i.processed_at > coalesce($3::timestamptz, '-infinity')
       AND i.outcome IN ('applied', 'duplicate')
       AND NOT i.guards
     ORDER BY i.processed_at LIMIT $2),
 gone AS (
-    DELETE FROM inbox i
+    DELETE FROM inbox_records i
     WHERE i.processed_at <= (SELECT max(processed_at) FROM page)
       AND i.processed_at > coalesce($3::timestamptz, '-infinity')
       AND i.outcome IN ('applied', 'duplicate')
