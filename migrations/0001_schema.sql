@@ -2819,13 +2819,20 @@ CREATE TABLE feed_partitions (
     PRIMARY KEY (consumer_group, topic)
 );
 
--- Workers whose clock is off from this database's by more than is allowed. They run no job.
+-- The workers that run, as each tells every half minute, and how its clock stands. One whose clock
+-- is off from this database's by more than is allowed runs no job. Who ends takes its row away; who
+-- has been silent for a day is forgotten.
 CREATE TABLE worker_clocks (
     owner          text PRIMARY KEY,
     consumer_group text COLLATE "C" NOT NULL,
+    -- What it does: commands, bank, usage, relay, jobs.
+    parts          text NOT NULL CHECK (parts ~ '^[a-z]+(,[a-z]+)*$'),
+    version        text NOT NULL CHECK (length(version) BETWEEN 1 AND 100),
     -- Below zero: behind.
     ahead_ms       bigint NOT NULL,
-    since          timestamptz NOT NULL,
+    -- Since when that is more than is allowed; NULL: it is not.
+    wrong_since    timestamptz,
+    started_at     timestamptz NOT NULL,
     told_at        timestamptz NOT NULL
 );
 

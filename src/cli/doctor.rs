@@ -1,6 +1,7 @@
 //! `doctor`: is everything in place? Each check says what to do; exit 1 if any fails.
 
 mod doors;
+mod workers;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -127,6 +128,9 @@ async fn database(config: &Config) -> Vec<Check> {
     if migrated {
         let facts = examined.partitions().await;
         checks.extend(judged(PARTITIONS, facts, |facts| judge_partitions(&facts)));
+        let found = examined.workers().await;
+        let group = &config.kafka.group_id;
+        checks.extend(judged(workers::CHECK, found, |found| vec![workers::judge(&found, group)]));
         let found = examined.future_statements().await;
         checks.extend(judged(STATEMENTS, found, |found| vec![judge_statements(&found)]));
         checks.extend(proof(config, &mut examined).await);

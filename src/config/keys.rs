@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Zone,
     /// A list of days.
     Days,
+    /// Address and port to listen at, or `off`.
+    Listen,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +107,7 @@ impl Key {
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
             Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
             Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
+            Kind::Listen => "address and port such as 127.0.0.1:9464, or off".to_owned(),
             Kind::Days => {
                 "a list of days like 2026-12-25 (in the environment: separated by commas)"
                     .to_owned()
@@ -146,7 +149,7 @@ pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 65] = [
+pub(super) const KEYS: [Key; 66] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -276,6 +279,10 @@ pub(super) const KEYS: [Key; 65] = [
     number("jobs.keep_usage_days", 190, 36_500, 36_500).means(
         "how long [charges](OPERATIONS.md#retention) are kept, by whole months, and can be \
              refunded; by default for a hundred years",
+    ),
+    Key::new("metrics.listen", Kind::Listen, Default::Text("127.0.0.1:9464")).means(
+        "where [metrics and health](OPERATIONS.md#what-to-watch) are served; `off`: nowhere. Where \
+             the port is taken already, the worker says so and goes on without",
     ),
     word("logging.format", &["auto", "json", "pretty"], "auto")
         .means("`auto` is `json`, or `pretty` on a terminal"),

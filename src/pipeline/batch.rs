@@ -17,6 +17,7 @@ use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::want::Want;
 use crate::domain::working_set::{Stop, WorkingSet};
+use crate::observe::{Decision, decision_of};
 use crate::store::inbox::{self, KeptHash, Known};
 use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
@@ -81,6 +82,8 @@ pub struct Written {
     pub rematched: usize,
     /// Invoices that got money or were voided: others may have been suggested for them.
     pub touched: Vec<String>,
+    /// How payments were decided.
+    pub(crate) decisions: Vec<Decision>,
 }
 
 /// Decides and persists `items` within `tx`; the caller commits or rolls back. `locks` is when the
@@ -165,9 +168,10 @@ pub async fn run_in_turn_in_tx(
         .any(|effect| matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_)));
     let touched = work.write.effects.iter().filter_map(sweep::touched).collect();
     let rematched = work.rematched;
+    let decisions = work.write.decisions.iter().map(|d| decision_of(&d.decision)).collect();
     let missing = StoreError::Corrupt("a record without an outcome");
     let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
-    Ok(Written { ended, wakes_waiting, rematched, touched })
+    Ok(Written { ended, wakes_waiting, rematched, touched, decisions })
 }
 
 /// Puts events on their way to Kafka: the one place that does so.

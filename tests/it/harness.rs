@@ -113,6 +113,13 @@ impl World {
         worker.expect("worker starts")
     }
 
+    /// A worker that does nothing but publish.
+    pub async fn start_only(&self) -> Worker {
+        let only = Only { commands: false, bank: false, usage: false, relay: true, jobs: false };
+        let worker = Worker::start(&self.config(), only, Clock::System).await;
+        worker.expect("worker starts")
+    }
+
     /// Publishes one record and waits for Kafka's answer.
     pub async fn publish(&self, topic: &str, key: &str, value: &str) -> (i32, i64) {
         self.publish_raw(topic, Some(key), Some(value.as_bytes()), &[]).await

@@ -51,6 +51,7 @@ mod matching_rest;
 mod model;
 mod near_cost;
 mod nothing_found;
+mod observe;
 mod one_row;
 mod payment_qr;
 mod plans;

@@ -109,10 +109,13 @@ SELECT h.pid, coalesce(h.application_name, '') AS application, coalesce(h.usenam
  ORDER BY longest_seconds DESC, h.pid
  LIMIT 20
 
--- name: views_status_clocks
--- Workers whose clock is wrong, as they told within the last two minutes.
-SELECT owner, ahead_ms, since FROM worker_clocks
- WHERE told_at > clock_timestamp() - interval '2 minutes' ORDER BY owner
+-- name: views_status_workers
+-- One row for each worker that told of itself within the last day; one that is silent for 90 s may
+-- be gone.
+SELECT owner, consumer_group, parts, version, started_at, told_at,
+       greatest(extract(epoch FROM clock_timestamp() - told_at), 0)::bigint AS silent_seconds,
+       told_at > clock_timestamp() - interval '90 seconds' AS alive, ahead_ms, wrong_since
+  FROM worker_clocks ORDER BY alive DESC, owner LIMIT 1000
 
 -- name: views_status_balances
 -- Reads every balance: one row per account and currency.

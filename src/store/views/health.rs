@@ -127,6 +127,14 @@ impl Examined {
         super::status::checkpoints(&mut self.connection).await
     }
 
+    /// Workers that told of themselves within the last day.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn workers(&mut self) -> Result<Vec<super::status::WorkerRow>> {
+        super::status::workers(&mut self.connection).await
+    }
+
     /// This month and the next, where charges have no partition for them.
     ///
     /// # Errors
