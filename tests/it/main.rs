@@ -52,6 +52,7 @@ mod model;
 mod near_cost;
 mod nothing_found;
 mod one_row;
+mod outbox_ranges;
 mod payment_qr;
 mod plans;
 mod possible_duplicate;
