@@ -271,8 +271,10 @@ pub(super) const KEYS: [Key; 66] = [
         .means("days that are no business days, beside Saturdays and Sundays, in all zones"),
     number("jobs.lease_seconds", 3, DAY_S, 60)
         .means("a run that gives no sign of life for so long is taken over"),
-    number("jobs.keep_events_days", 1, 36_500, 90)
-        .means("how long published events stay in the outbox"),
+    number("jobs.keep_events_days", 1, 36_500, 90).means(
+        "how long published events stay in the outbox; then they go by whole \
+             [ranges](OPERATIONS.md#retention)",
+    ),
     number("jobs.keep_records_days", 30, 36_500, 400)
         .means("how long outcomes are kept; longer than anything is ever sent again"),
     number("jobs.keep_runs_days", 1, 36_500, 90).means("how long runs of jobs are kept"),

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::compare::FROM_THE_START;
 use super::timer::{self, Due};
 use super::work::{JobReport, JobSettings, Work};
 use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune, reconcile, rematch};
@@ -225,7 +226,7 @@ impl Runner {
         scheduled_for: DateTime<Utc>,
         cause: &'static str,
     ) -> Result<JobEnded, StoreError> {
-        self.run_claim(job, scheduled_for, cause, None, scheduled_for).await
+        self.run_claim(job, scheduled_for, cause, None, scheduled_for, None).await
     }
 
     /// Runs a job now because a person wants it, for the instant that they name.
@@ -238,7 +239,18 @@ impl Runner {
         operator: &str,
         as_of: DateTime<Utc>,
     ) -> Result<JobEnded, StoreError> {
-        self.run_claim(job, self.now(), "operator", Some(operator), as_of).await
+        self.run_claim(job, self.now(), "operator", Some(operator), as_of, None).await
+    }
+
+    /// Runs `reconcile` for a person who does not trust the sums that it keeps: they are made anew
+    /// from the ledger.
+    pub async fn reconcile_from_the_start(
+        &self,
+        operator: &str,
+        as_of: DateTime<Utc>,
+    ) -> Result<JobEnded, StoreError> {
+        let (cause, start) = ("operator", Some(FROM_THE_START));
+        self.run_claim(Job::Reconcile, self.now(), cause, Some(operator), as_of, start).await
     }
 
     async fn run_claim(
@@ -248,6 +260,7 @@ impl Runner {
         cause: &'static str,
         operator: Option<&str>,
         as_of: DateTime<Utc>,
+        start: Option<&str>,
     ) -> Result<JobEnded, StoreError> {
         let now = self.now();
         if as_of > now + AHEAD_MAX {
@@ -263,7 +276,10 @@ impl Runner {
             lease_until: self.lease_until(),
         };
         Ok(match jobs::claim(self.pipeline.pool(), claim, now).await? {
-            Claimed::Mine(run) => self.execute(job, &run).await,
+            Claimed::Mine(mut run) => {
+                run.progress = start.map(str::to_owned).or(run.progress);
+                self.execute(job, &run).await
+            }
             Claimed::Busy => JobEnded::Busy,
             Claimed::Taken => JobEnded::Taken,
             Claimed::Paused => JobEnded::Paused,

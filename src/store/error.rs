@@ -124,6 +124,13 @@ impl StoreError {
             if error.code().is_some_and(|code| matches!(&*code, "57014" | "25P03")))
     }
 
+    /// Whether somebody had what was asked for, and it was not waited for: a lock's time was over,
+    /// or two waited for each other.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| matches!(&*code, "55P03" | "40P01")))
+    }
+
     /// Whether the server had not enough of something, or took too long.
     pub fn is_shortage(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))

@@ -477,7 +477,7 @@ const UNGUARD: &str = "
             EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.relation, c.conname);
         END LOOP;
     END $$;
-    DROP INDEX outbox_gapless, allocations_live_pair;";
+    DROP INDEX outbox_1_gapless, allocations_live_pair;";
 
 async fn found(connection: &mut PgConnection, invariant: &Invariant) -> Vec<String> {
     let rows = sqlx::query(invariant.sql).persistent(false).fetch_all(connection).await;

@@ -53,6 +53,7 @@ mod near_cost;
 mod nothing_found;
 mod observe;
 mod one_row;
+mod outbox_ranges;
 mod payment_qr;
 mod plans;
 mod possible_duplicate;

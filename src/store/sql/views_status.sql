@@ -182,6 +182,13 @@ SELECT to_char(m.month, 'YYYY-MM') AS month
  WHERE NOT EXISTS (SELECT FROM usage_months u WHERE u.month = m.month)
  ORDER BY m.month
 
+-- name: views_health_outbox_ranges
+-- How many ids of the outbox have a range and were not given out; below zero where events came
+-- without one.
+SELECT coalesce(max(r.until), 1) - 1
+       - coalesce((SELECT pg_sequence_last_value('outbox_outbox_id_seq')), 0) AS ahead
+  FROM outbox_ranges r
+
 -- name: views_health_failing
 -- What fails when its turn comes, for long or at its process's cost; what failed once or twice is
 -- tried again within seconds.
