@@ -29,7 +29,7 @@ run: ## topup with the services up, for example: make run ARGS="--help"
 	dev/with-services cargo run --release --locked --bin topup -- $(ARGS)
 
 test: ## every test, against real PostgreSQL and Kafka; ARGS go to cargo test; lists the slowest
-	dev/install build books
+	dev/install build books observe
 	$(TEST) $(ARGS) $(if $(AFTER_FAST),--workspace --exclude $(PURE) -- $(FAST:%=--skip %))
 
 test-fast: ## what needs no services: deciding, reading and writing records, the form of the code
@@ -39,7 +39,7 @@ test-fast: ## what needs no services: deciding, reading and writing records, the
 	cargo test --locked --package topup --lib -- $(FAST)
 
 test-long: ## the same with all rounds: 2,000 random sequences, 50 kills a job, 200 ticks
-	dev/install build books
+	dev/install build books observe
 	TOPUP_TEST_LONG=1 $(TEST) $(ARGS)
 
 lint: ## format, clippy, documentation, scripts, docker-compose.yml

@@ -81,9 +81,11 @@ fn stored(seed: u64) -> Stored {
     stored
 }
 
-fn train(rows: &[Row], path: &str) {
+/// Writes a dictionary with a number that takes one byte in each frame, another one for each.
+fn train(rows: &[Row], number: u8, path: &str) {
     let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-    let dictionary = zstd::dict::from_samples(&texts, SIZE).expect("a dictionary");
+    let mut dictionary = zstd::dict::from_samples(&texts, SIZE).expect("a dictionary");
+    dictionary[4..8].copy_from_slice(&u32::from(number).to_le_bytes());
     std::fs::write(path, dictionary).expect("written");
 }
 
@@ -121,8 +123,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [what, path] = arguments.as_slice() {
         let learnt = stored(1);
-        let rows = if what == "events" { learnt.events } else { learnt.explanations };
-        train(&rows, path);
+        let (rows, number) =
+            if what == "events" { (learnt.events, 1) } else { (learnt.explanations, 2) };
+        train(&rows, number, path);
     }
     let fresh = stored(2);
     measure("events", &fresh.events);

@@ -186,6 +186,15 @@ CREATE TRIGGER balance_keeps_its_currency AFTER UPDATE ON accounts FOR EACH ROW
             AND OLD.balance_currency IS DISTINCT FROM NEW.balance_currency)
     EXECUTE FUNCTION refuse_new_currency();
 
+-- The counters of events never go back, so no number is given to two events of a key.
+CREATE FUNCTION refuse_earlier_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'events of a key are numbered on, never back'
+        USING ERRCODE = '23514', CONSTRAINT = 'event_sequence_goes_on';
+END $$;
+CREATE TRIGGER event_sequence_goes_on AFTER UPDATE ON accounts FOR EACH ROW
+    WHEN (NEW.event_sequence < OLD.event_sequence) EXECUTE FUNCTION refuse_earlier_event();
+
 CREATE TABLE credit_limits (
     account_id text COLLATE "C" NOT NULL REFERENCES accounts,
     currency   currency_code NOT NULL,
@@ -851,6 +860,9 @@ BEGIN
     RAISE EXCEPTION 'a record of the bank stays the one of its payment and its key'
         USING ERRCODE = '42501', CONSTRAINT = 'bank_record_stays';
 END $$;
+CREATE TRIGGER event_sequence_goes_on AFTER UPDATE ON money_records FOR EACH ROW
+    WHEN (coalesce(NEW.event_sequence, 0) < OLD.event_sequence)
+    EXECUTE FUNCTION refuse_earlier_event();
 CREATE TRIGGER bank_record_stays BEFORE UPDATE OF bank_account, bank_key
     ON money_records FOR EACH ROW
     WHEN ((OLD.bank_account, OLD.bank_key) IS DISTINCT FROM (NEW.bank_account, NEW.bank_key))
@@ -1031,6 +1043,8 @@ CREATE TABLE bank_feeds (
     bank_account   text COLLATE "C" PRIMARY KEY,
     event_sequence bigint NOT NULL DEFAULT 0 CHECK (event_sequence >= 0)
 );
+CREATE TRIGGER event_sequence_goes_on AFTER UPDATE ON bank_feeds FOR EACH ROW
+    WHEN (NEW.event_sequence < OLD.event_sequence) EXECUTE FUNCTION refuse_earlier_event();
 
 ---------------------------------------------------------------------------------------------
 -- Statements of the bank, and what is wrong with them.
@@ -1207,9 +1221,12 @@ CREATE TABLE compared (
     CONSTRAINT compared_within_horizon CHECK (through BETWEEN 0 AND horizon)
 ) WITH (fillfactor = 10);
 INSERT INTO compared DEFAULT VALUES;
--- What was summed is not summed again.
+-- What was summed is not summed again, unless all is summed anew.
 CREATE FUNCTION refuse_comparing_back() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NEW.through = 0 AND NEW.horizon >= OLD.horizon AND NOT EXISTS (SELECT FROM ledger_sums) THEN
+        RETURN NEW;
+    END IF;
     RAISE EXCEPTION 'what was compared of the ledger is not compared again'
         USING ERRCODE = '23514', CONSTRAINT = 'compared_goes_on';
 END $$;
@@ -1218,6 +1235,16 @@ CREATE TRIGGER compared_goes_on BEFORE UPDATE ON compared FOR EACH ROW
     EXECUTE FUNCTION refuse_comparing_back();
 CREATE TRIGGER compared_stays BEFORE DELETE OR TRUNCATE ON compared
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+-- Forgets the sums, which follow from the ledger: the next run sums it up from its start. A page
+-- that is being summed ends before.
+CREATE FUNCTION compare_from_the_start() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    LOCK TABLE ledger_sums IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM ledger_sums;
+    UPDATE compared SET through = 0, payment_id = '', invoice_id = '' WHERE only_row;
+END $$;
+REVOKE EXECUTE ON FUNCTION compare_from_the_start() FROM PUBLIC;
 
 -- What differs: a payment, an invoice, or what an account has in a currency. Each is looked at
 -- again in every run, and leaves when it agrees.
@@ -2819,13 +2846,20 @@ CREATE TABLE feed_partitions (
     PRIMARY KEY (consumer_group, topic)
 );
 
--- Workers whose clock is off from this database's by more than is allowed. They run no job.
+-- The workers that run, as each tells every half minute, and how its clock stands. One whose clock
+-- is off from this database's by more than is allowed runs no job. Who ends takes its row away; who
+-- has been silent for a day is forgotten.
 CREATE TABLE worker_clocks (
     owner          text PRIMARY KEY,
     consumer_group text COLLATE "C" NOT NULL,
+    -- What it does: commands, bank, usage, relay, jobs.
+    parts          text NOT NULL CHECK (parts ~ '^[a-z]+(,[a-z]+)*$'),
+    version        text NOT NULL CHECK (length(version) BETWEEN 1 AND 100),
     -- Below zero: behind.
     ahead_ms       bigint NOT NULL,
-    since          timestamptz NOT NULL,
+    -- Since when that is more than is allowed; NULL: it is not.
+    wrong_since    timestamptz,
+    started_at     timestamptz NOT NULL,
     told_at        timestamptz NOT NULL
 );
 
@@ -2856,21 +2890,42 @@ CREATE TABLE crash_guards (
     CONSTRAINT crash_guard_blames_one CHECK (alone_deaths = 0 OR first_offset = last_offset)
 );
 
+-- What the records of one type have in common that one partition brought: said once, and not in
+-- each row of the inbox.
+CREATE TABLE inbox_kinds (
+    kind_id      integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition    integer NOT NULL,
+    topic        text COLLATE "C" NOT NULL,
+    message_type text COLLATE "C" NOT NULL,
+    UNIQUE (topic, partition, message_type)
+);
+CREATE FUNCTION refuse_change_of_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what rows of the inbox say by a number stays as it is'
+        USING ERRCODE = '42501', CONSTRAINT = 'inbox_kinds_stay';
+END $$;
+CREATE TRIGGER inbox_kinds_stay BEFORE DELETE OR TRUNCATE ON inbox_kinds
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_kinds();
+CREATE TRIGGER inbox_kinds_never_change BEFORE UPDATE ON inbox_kinds FOR EACH ROW
+    WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION refuse_change_of_kinds();
+
 -- Each record once, by its idempotency id. A record that could not be decoded is here under
--- source 'kafka' and id 'topic:partition:offset'.
-CREATE TABLE inbox (
+-- source 'kafka' and id 'topic:partition:offset'. The view inbox has it whole.
+CREATE TABLE inbox_records (
     processed_at   timestamptz NOT NULL,
     record_offset  bigint NOT NULL,
-    partition      integer NOT NULL,
+    -- Refers to inbox_kinds, where nothing is deleted. (A foreign key would look it up for each
+    -- row: insert_inbox takes it from there.)
+    kind_id        integer NOT NULL,
     -- Whether it is all that tells the same record, sent again, from a new one.
     guards         boolean NOT NULL,
     source         text COLLATE "C" NOT NULL,
     message_id     text COLLATE "C" NOT NULL,
-    content_hash   bytea NOT NULL CHECK (length(content_hash) = 32),
-    message_type   text COLLATE "C" NOT NULL,
+    -- The first half of the SHA-256 of what it says: it tells a record that was sent again from
+    -- another one under the same id.
+    content_hash   bytea NOT NULL CHECK (length(content_hash) = 16),
     outcome        text COLLATE "C" NOT NULL
         CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
-    topic          text COLLATE "C" NOT NULL,
     code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     -- What it changed, for people: 'payment:PAY-1'. NULL where the row says it anyway: see about().
     subject        text COLLATE "C",
@@ -2878,13 +2933,18 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_refusals_have_codes
         CHECK (outcome NOT IN ('rejected', 'dead_lettered', 'waiting') OR code IS NOT NULL)
 ) WITH (fillfactor = 95);
-CREATE INDEX inbox_processed ON inbox USING brin (processed_at);
+CREATE INDEX inbox_processed ON inbox_records USING brin (processed_at);
 -- The rows an operator looks for are few; applied ones are not in it.
-CREATE INDEX inbox_not_applied ON inbox (outcome, processed_at) WHERE outcome <> 'applied';
+CREATE INDEX inbox_not_applied ON inbox_records (outcome, processed_at)
+    WHERE outcome <> 'applied';
 -- What may be pruned is read in the order of its age, whatever stays for ever before it.
-CREATE INDEX inbox_prunable ON inbox (processed_at)
+CREATE INDEX inbox_prunable ON inbox_records (processed_at)
     WHERE outcome IN ('applied', 'duplicate')
       AND NOT guards;
+CREATE VIEW inbox AS
+SELECT i.source, i.message_id, i.content_hash, k.message_type, i.outcome, i.code, k.topic,
+       k.partition, i.record_offset, i.subject, i.processed_at, i.guards
+  FROM inbox_records i JOIN inbox_kinds k ON k.kind_id = i.kind_id;
 
 -- What a record changed, for people. An applied charge whose record bears the charge's own id, as
 -- nearly all do, does not say it once more.
@@ -2898,7 +2958,7 @@ BEGIN
     RAISE EXCEPTION 'an outcome that guards money or an act is never deleted'
         USING ERRCODE = '42501', CONSTRAINT = 'inbox_guard_stays';
 END $$;
-CREATE TRIGGER inbox_guard_stays BEFORE DELETE ON inbox FOR EACH ROW
+CREATE TRIGGER inbox_guard_stays BEFORE DELETE ON inbox_records FOR EACH ROW
     WHEN (OLD.guards OR OLD.outcome NOT IN ('applied', 'duplicate'))
     EXECUTE FUNCTION refuse_guard_delete();
 
@@ -3127,6 +3187,10 @@ CREATE TRIGGER dead_letter_revisions_append_only BEFORE UPDATE OR DELETE OR TRUN
 
 -- One row holds the consecutive events of one key that one record caused. Rows are inserted under
 -- the key's lock, so outbox_id order is key order.
+--
+-- Rows are kept by ranges of their ids, which are given out in order, and a range that is old and
+-- published goes as a whole (drop_outbox_range). Ranges are made ahead by the job `prune`; what
+-- comes where none was made stands in outbox_rest, so no event is refused.
 CREATE TABLE outbox (
     -- No id is kept for later: each is given out under the lock that the insert takes on the table,
     -- which is how the relay knows who may still commit one (`relay_progress`).
@@ -3140,10 +3204,9 @@ CREATE TABLE outbox (
     form           smallint NOT NULL CHECK (form IN (0, 1)),
     payload        bytea NOT NULL CHECK (octet_length(payload) > 0),
     created_at     timestamptz NOT NULL
-);
+) PARTITION BY RANGE (outbox_id);
 -- What is packed becomes no shorter by packing it again.
 ALTER TABLE outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
-CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence);
 -- What was decided is published byte for byte, however late.
 CREATE FUNCTION refuse_change_of_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -3151,6 +3214,87 @@ BEGIN
 END $$;
 CREATE TRIGGER outbox_append_only BEFORE UPDATE OR TRUNCATE ON outbox FOR EACH STATEMENT
     EXECUTE FUNCTION refuse_change_of_outbox();
+
+-- An empty table that can become a range of the outbox. No event of a key is told twice: within a
+-- range its index refuses that, over all of them the counters that never go back
+-- (event_sequence_goes_on). Rows only come, so they are frozen as they do; what is deleted of the
+-- last range is swept soon.
+CREATE FUNCTION new_outbox_table(part text) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE %I (LIKE outbox INCLUDING CONSTRAINTS INCLUDING STORAGE) WITH ('
+        'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 1000000, '
+        'autovacuum_freeze_min_age = 0, autovacuum_vacuum_scale_factor = 0.02)', part);
+    EXECUTE format('ALTER TABLE %1$I ADD CONSTRAINT %2$I PRIMARY KEY (outbox_id)',
+                   part, part || '_pkey');
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %I (key_kind, record_key, first_sequence)',
+                   part || '_gapless', part);
+    -- Rows are written through the outbox alone.
+    EXECUTE format('CREATE TRIGGER outbox_indirect BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE '
+        'ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_outbox()', part);
+END $$;
+SELECT new_outbox_table('outbox_rest');
+ALTER TABLE outbox ATTACH PARTITION outbox_rest DEFAULT;
+
+-- The ranges that there are: from the id `since` on, up to `until` and without it.
+CREATE VIEW outbox_ranges AS
+SELECT c.relname::text AS part, b.bounds[1]::bigint AS since, b.bounds[2]::bigint AS until
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+ CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                            'FROM \(''(\d+)''\) TO \(''(\d+)''\)')) AS b (bounds)
+ WHERE i.inhparent = 'outbox'::regclass AND b.bounds IS NOT NULL;
+
+-- Makes the next range, for so many ids. What came before it was made gets a range of its own,
+-- where it lies: while nobody can write, no id up to the last one is still to come. Whoever waits
+-- for a table here lets others wait behind it, so it does not wait for long.
+CREATE FUNCTION make_outbox_range(ids bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '250ms' AS $$
+DECLARE
+    last  bigint;
+    first bigint;
+    early record;
+    part  text;
+BEGIN
+    -- A statement that began before does not know of the range: none may come to its ids.
+    IF coalesce(pg_sequence_last_value('outbox_outbox_id_seq'), 0) + 100000
+            > (SELECT coalesce(max(until), 0) FROM outbox_ranges) THEN
+        LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE;
+    ELSE
+        LOCK TABLE outbox IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
+    LOCK TABLE outbox_rest IN ACCESS EXCLUSIVE MODE;
+    last := coalesce(pg_sequence_last_value('outbox_outbox_id_seq'), 0);
+    IF coalesce(ids, 0) NOT BETWEEN 100 AND 100000000000
+       OR (SELECT count(*) FROM outbox_ranges WHERE since > last) >= 64 THEN
+        RAISE EXCEPTION 'ranges of the outbox are neither small nor many'
+            USING ERRCODE = '23514', CONSTRAINT = 'outbox_ranges_are_bounded';
+    END IF;
+    SELECT min(outbox_id) AS low, max(outbox_id) AS high INTO early FROM outbox_rest;
+    IF early.low IS NOT NULL THEN
+        first := coalesce((SELECT max(until) FROM outbox_ranges WHERE until <= early.low), 1);
+        last := least(last, (SELECT min(since) - 1 FROM outbox_ranges WHERE since > early.low));
+        IF early.high > last THEN
+            RAISE EXCEPTION 'events lie on both sides of a range of the outbox'
+                USING ERRCODE = '23514', CONSTRAINT = 'outbox_rest_is_one_range';
+        END IF;
+        part := 'outbox_' || first;
+        ALTER TABLE outbox DETACH PARTITION outbox_rest;
+        EXECUTE format('ALTER TABLE outbox_rest RENAME TO %I', part);
+        EXECUTE format('ALTER INDEX outbox_rest_pkey RENAME TO %I', part || '_pkey');
+        EXECUTE format('ALTER INDEX outbox_rest_gapless RENAME TO %I', part || '_gapless');
+        EXECUTE format('ALTER TABLE outbox ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                       part, first, last + 1);
+        PERFORM new_outbox_table('outbox_rest');
+        ALTER TABLE outbox ATTACH PARTITION outbox_rest DEFAULT;
+        last := coalesce(pg_sequence_last_value('outbox_outbox_id_seq'), 0);
+    END IF;
+    first := greatest(last + 1, (SELECT max(until) FROM outbox_ranges));
+    part := 'outbox_' || first;
+    PERFORM new_outbox_table(part);
+    EXECUTE format('ALTER TABLE outbox ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                   part, first, first + ids);
+END $$;
+SELECT make_outbox_range(1000000) FROM generate_series(1, 4);
 
 -- How far the relay came, in one row, so that publishing changes no row of the outbox. What is
 -- passed was published, or is held with its key (`relay_holds`), or is no row and never will be.
@@ -3244,6 +3388,37 @@ SELECT o.outbox_id, o.key_kind, o.record_key, o.first_sequence, o.events, o.crea
   JOIN outbox o ON o.key_kind = h.key_kind AND o.record_key = h.record_key
                AND o.first_sequence >= h.from_sequence
  WHERE p.only_row AND (o.outbox_id <= p.horizon OR o.outbox_id <@ p.passed);
+
+-- Takes away the oldest range that may go, and says how many rows it had; NULL where there is none.
+-- All of it is passed by the relay, no hold needs a row of it (a hold needs all of its key from one
+-- event on), and its last row was written before. Batches that are open together may have written
+-- in another order than their ids: an hour is allowed for that.
+CREATE FUNCTION drop_outbox_range(before timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '250ms' AS $$
+DECLARE
+    old    record;
+    newest timestamptz;
+    held   boolean;
+    gone   bigint;
+BEGIN
+    FOR old IN SELECT r.part FROM relay_progress p JOIN outbox_ranges r ON r.until <= p.horizon + 1
+                WHERE p.only_row ORDER BY r.since
+    LOOP
+        EXECUTE format('SELECT created_at FROM %I ORDER BY outbox_id DESC LIMIT 1', old.part)
+           INTO newest;
+        EXIT WHEN newest >= before - interval '1 hour';
+        EXECUTE format('SELECT EXISTS (SELECT FROM relay_holds h JOIN %I o
+            ON o.key_kind = h.key_kind AND o.record_key = h.record_key
+               AND o.first_sequence >= h.from_sequence)', old.part) INTO held;
+        CONTINUE WHEN held;
+        EXECUTE format('SELECT count(*) FROM %I', old.part) INTO gone;
+        EXECUTE format('DROP TABLE %I', old.part);
+        RETURN gone;
+    END LOOP;
+    RETURN NULL;
+END $$;
+REVOKE EXECUTE ON FUNCTION new_outbox_table(text), make_outbox_range(bigint),
+    drop_outbox_range(timestamptz) FROM PUBLIC;
 
 ---------------------------------------------------------------------------------------------
 -- Jobs, what failed when its turn came, and what is in hand.
@@ -3424,8 +3599,7 @@ ALTER TABLE waiting_commands SET (autovacuum_vacuum_scale_factor = 0.02);
 -- Every batch updates customers. That is HOT while their pages have room, which this keeps so.
 ALTER TABLE accounts SET (autovacuum_vacuum_scale_factor = 0.02);
 -- Old rows go page by page, new ones come: what is free is used again before the table grows.
-ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.02);
-ALTER TABLE inbox SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE inbox_records SET (autovacuum_vacuum_scale_factor = 0.02);
 -- Rows that only come: each million is frozen once, as it is for ever, instead of all of them when
 -- the age of the oldest forces it.
 ALTER TABLE ledger_transfers SET (autovacuum_vacuum_insert_scale_factor = 0,
@@ -3485,16 +3659,16 @@ GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
 REVOKE INSERT ON balances, bank_transactions, candidate_facts, compared, decisions, invoice_states,
-    ledger_entries, ledger_transactions, lot_moves, lots, outbox_held, payments, pruned_burns,
-    pruned_months, pruned_usage, records_without_payment, relay_progress, unsettled_invoices,
-    usage_charges_rest, usage_ids, usage_kept, usage_months, usage_uncovered, _sqlx_migrations
-    FROM topup_worker;
--- Charges are read and written through usage_charges: of its partitions the worker has none.
+    ledger_entries, ledger_transactions, lot_moves, lots, outbox_held, outbox_ranges, outbox_rest,
+    payments, pruned_burns, pruned_months, pruned_usage, records_without_payment, relay_progress,
+    unsettled_invoices, usage_charges_rest, usage_ids, usage_kept, usage_months, usage_uncovered,
+    _sqlx_migrations FROM topup_worker;
+-- Charges and events are read and written through their tables: of partitions the worker has none.
 DO $$
 DECLARE part text;
 BEGIN
     FOR part IN SELECT inhrelid::regclass FROM pg_inherits
-                 WHERE inhparent = 'usage_charges'::regclass
+                 WHERE inhparent IN ('usage_charges'::regclass, 'outbox'::regclass)
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM topup_worker', part);
     END LOOP;
@@ -3506,7 +3680,7 @@ GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoic
     bank_statements, bank_feeds, compared, drifts, further_balances,
     allocations, ledger_sums, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
     remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
-    feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
+    feed_partitions, worker_clocks, crash_guards, inbox_records, waiting_commands, dead_letters,
     replay_runs, letter_copies, relay_progress, relay_holds, jobs, job_runs, pruned, failing_items,
     items_in_hand, crash_suspects TO topup_worker;
 -- Of a payment: what it was, what the bank told of it, and what was decided first, stays. A record
@@ -3514,14 +3688,16 @@ GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoic
 GRANT UPDATE (account_id, allocated, returned, refunded, split, state, reason, question,
     event_sequence) ON money_records TO topup_worker;
 GRANT UPDATE ON records_without_payment TO topup_worker;
+-- To find it where another transaction says the same at this moment: a trigger refuses a change.
+GRANT UPDATE (topic) ON inbox_kinds TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,
 -- bank transaction, decision or dead letter.
 GRANT DELETE ON payer_accounts, virtual_accounts, credit_limits, payable_invoices, open_payments,
     bank_statements, differences, watches, parked_returns, usage_watermarks, worker_clocks,
-    crash_guards, inbox, inbox_repeats, waiting_commands, outbox, letter_copies, relay_holds,
-    job_runs, failing_items, items_in_hand, crash_suspects TO topup_worker;
+    crash_guards, inbox_records, inbox_repeats, waiting_commands, outbox, letter_copies,
+    relay_holds, job_runs, failing_items, items_in_hand, crash_suspects TO topup_worker;
 
 GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_dead_letter_id_seq,
     dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq,
@@ -3532,7 +3708,8 @@ GRANT EXECUTE ON FUNCTION gone_of(bigint, bigint, bigint), key_part(text),
     key_joined(text, text), payer_key(text), name_words(text), name_key(text),
     came_without_id(text[], date, date),
     next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox),
-    make_usage_month(date), close_usage(timestamptz), prune_usage() TO topup_worker;
+    make_usage_month(date), close_usage(timestamptz), prune_usage(), make_outbox_range(bigint),
+    drop_outbox_range(timestamptz), compare_from_the_start() TO topup_worker;
 
 -- An operator's own notes: what he asked for, and why. Dead letters, jobs, logs and feeds have a
 -- state that a person ends; rule sets are only ever added.
@@ -3598,3 +3775,4 @@ BEGIN
 END $$;
 GRANT USAGE ON SCHEMA public, masked TO topup_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA masked TO topup_reader;
+GRANT SELECT ON SEQUENCE outbox_outbox_id_seq TO topup_operator, topup_reader;

@@ -5,7 +5,9 @@
 //! left alone, and the process ends. What is not done by then is done by whoever comes next,
 //! because the database says where to go on.
 
-use std::collections::BTreeSet;
+mod states;
+
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,13 +19,15 @@ use crate::clock::Clock;
 use crate::config::{Config, GroupProtocol, Only, Pooler, Proof};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
+use crate::observe::book::Book;
+use crate::observe::{self, Board, Signs, Watched};
 use crate::pipeline::{Pipeline, Settings};
 use crate::relay::Relay;
 use crate::schedule::{self, Calendar, ScheduleError, Timetable};
-use crate::store::partitions::{self, PartitionState};
 use crate::store::{self, ConnectOptions, StoreError};
 use crate::telemetry;
 use crate::timekeeper;
+use states::{Refusals, count_partitions, note_ends, tell_states};
 
 #[derive(Debug, Error)]
 pub enum AppError {
@@ -177,9 +181,34 @@ const POOL_GRACE: Duration = Duration::from_secs(1);
 pub struct Worker {
     pipeline: Pipeline,
     consumer: Option<ConsumerHandle>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
     stop: watch::Sender<bool>,
     shutdown: Duration,
+    signs: Arc<Signs>,
+    book: Arc<Book>,
+    /// The topics that it reads.
+    topics: Vec<String>,
+}
+
+/// What runs beside the consumer until it is told to stop, each by its name.
+#[derive(Default)]
+struct Tasks(Vec<(&'static str, JoinHandle<()>)>);
+
+impl Tasks {
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.push((name, tokio::spawn(task)));
+    }
+}
+
+/// The topics that these parts read.
+fn topics_of(config: &Config, only: Only) -> Vec<String> {
+    let topics = config.topics();
+    let parts = [
+        (only.commands, topics.commands),
+        (only.bank, topics.bank_payments),
+        (only.usage, topics.usage),
+    ];
+    parts.into_iter().filter(|(read, _)| *read).map(|(_, topic)| topic).collect()
 }
 
 impl Worker {
@@ -192,67 +221,93 @@ impl Worker {
         let clock = timekeeper::clock_of(&pool, clock).await?;
         let pipeline = pipeline(config, pool, clock);
         let (stop, stopped) = watch::channel(false);
-        let topics = config.topics();
-        let mut subscribed = Vec::new();
-        if only.commands {
-            subscribed.push(topics.commands.as_str());
-        }
-        if only.bank {
-            subscribed.push(topics.bank_payments.as_str());
-        }
-        if only.usage {
-            subscribed.push(topics.usage.as_str());
-        }
-        if subscribed.is_empty() && !only.relay && !only.jobs {
+        let topics = topics_of(config, only);
+        if topics.is_empty() && !only.relay && !only.jobs {
             return Err(AppError::Nothing);
         }
-        let consumer = if subscribed.is_empty() {
+        let read: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let consumer = if topics.is_empty() {
             None
         } else {
-            let settings = consumer_config(config, &subscribed);
+            let settings = consumer_config(config, &read);
             let handler = Arc::new(pipeline.clone());
             Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
-        let mut tasks = Vec::new();
-        tasks.push(tokio::spawn(timekeeper::keep(pipeline.clone(), stopped.clone())));
-        if let Some(consumer) = &consumer {
-            let (watch, topics) = (consumer.watch(), consumer.topics());
-            let read = subscribed.iter().map(|topic| (*topic).to_owned()).collect();
-            let refused = Refusals { topics, read, asked: Instant::now(), found: Vec::new() };
-            let telling = tell_states(pipeline.clone(), watch, refused, stopped.clone());
-            tasks.push(tokio::spawn(telling));
+        let shutdown = Duration::from_secs(config.worker.shutdown_seconds);
+        let (signs, book) = (Arc::new(Signs::new()), Arc::new(Book::default()));
+        let tasks = Tasks::default();
+        let mut worker = Self { pipeline, consumer, tasks, stop, shutdown, signs, book, topics };
+        worker.look_after(only, &stopped);
+        worker.work(config, only, &stopped)?;
+        Ok(worker)
+    }
+
+    /// What tells how the worker stands.
+    fn look_after(&mut self, only: Only, stopped: &watch::Receiver<bool>) {
+        let (pipeline, signs) = (&self.pipeline, &self.signs);
+        let tasks = &mut self.tasks;
+        let me = timekeeper::Me::new(only, pipeline.clock().now());
+        let keep = timekeeper::keep(pipeline.clone(), me, signs.clone(), stopped.clone());
+        tasks.spawn("clock", keep);
+        let skew = pipeline.settings().clock_skew;
+        let (book, pool, stop) = (self.book.clone(), pipeline.pool().clone(), stopped.clone());
+        tasks.spawn("book", async move { book.keep(pool, skew, stop).await });
+        let Some(consumer) = &self.consumer else { return };
+        let refused = Refusals::new(consumer.topics(), self.topics.clone());
+        let watch = consumer.watch();
+        let tell = tell_states(pipeline.clone(), watch, refused, signs.clone(), stopped.clone());
+        tasks.spawn("states", tell);
+        let ends = note_ends(consumer.watch(), consumer.topics(), signs.clone(), stopped.clone());
+        tasks.spawn("ends", ends);
+        if only.usage {
+            let count = count_partitions(pipeline.clone(), consumer.topics(), stopped.clone());
+            tasks.spawn("partitions", count);
         }
-        if let Some(consumer) = consumer.as_ref().filter(|_| only.usage) {
-            let counting = count_partitions(pipeline.clone(), consumer.topics(), stopped.clone());
-            tasks.push(tokio::spawn(counting));
-        }
+    }
+
+    /// What works beside the consumer.
+    fn work(
+        &mut self,
+        config: &Config,
+        only: Only,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), AppError> {
+        let (pipeline, tasks) = (&self.pipeline, &mut self.tasks);
         if only.relay {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
             producer.extra = config.kafka.security();
-            let relay = Relay::new(
-                pipeline.pool().clone(),
-                Producer::new(&producer)?,
-                topics.clone(),
-                config.kafka.group_id.clone(),
-                clock,
-            );
+            let relay = Relay::new(pipeline, Producer::new(&producer)?);
             let stopped = stopped.clone();
-            tasks.push(tokio::spawn(async move { relay.run(stopped).await }));
+            tasks.spawn("relay", async move { relay.run(stopped).await });
         }
         if only.jobs {
             let runner = Arc::new(runner(config, pipeline.clone(), stopped.clone())?);
-            tasks.push(tokio::spawn(runner.run()));
+            tasks.spawn("jobs", runner.run());
         }
-        if consumer.is_some() || only.jobs {
-            tasks.push(tokio::spawn(pipeline.clone().follow_rules(stopped.clone())));
+        if self.consumer.is_some() || only.jobs {
+            tasks.spawn("rules", pipeline.clone().follow_rules(stopped.clone()));
         }
         if only.jobs || only.commands || only.usage {
             let interval = Duration::from_millis(config.worker.sweep_interval_ms);
-            tasks.push(tokio::spawn(sweep_loop(pipeline.clone(), interval, stopped)));
+            tasks.spawn("sweep", sweep_loop(pipeline.clone(), interval, stopped.clone()));
         }
-        let shutdown = Duration::from_secs(config.worker.shutdown_seconds);
-        Ok(Self { pipeline, consumer, tasks, stop, shutdown })
+        Ok(())
+    }
+
+    /// What whoever looks from outside is shown.
+    fn watched(&self) -> Watched {
+        let tasks = self.tasks.0.iter().map(|(name, task)| (*name, task.abort_handle()));
+        Watched {
+            meters: self.pipeline.meters().clone(),
+            signs: self.signs.clone(),
+            book: self.book.clone(),
+            pool: self.pipeline.pool().clone(),
+            clock: self.pipeline.clock(),
+            consumer: self.consumer.as_ref().map(|consumer| Box::new(consumer.watch()) as _),
+            topics: self.topics.clone(),
+            tasks: tasks.collect(),
+        }
     }
 
     pub fn pipeline(&self) -> &Pipeline {
@@ -287,9 +342,9 @@ impl Worker {
         // A closed channel stops the tasks as well.
         let _ = self.stop.send(true);
         let pipeline = self.pipeline.clone();
-        self.tasks.push(tokio::spawn(async move { pipeline.end_trial().await }));
+        self.tasks.spawn("trial", async move { pipeline.end_trial().await });
         let mut left = 0_usize;
-        for task in self.tasks.drain(..) {
+        for (_, task) in self.tasks.0.drain(..) {
             // What is dropped when time runs out is the handle: the task itself goes on.
             match tokio::time::timeout_at(end.into(), task).await {
                 Ok(Ok(())) => {}
@@ -302,141 +357,6 @@ impl Worker {
             tracing::warn!(tasks = left, "not all came to its end in time: the process ends");
         }
     }
-}
-
-/// How often it is looked whether a partition stands otherwise, and how often all are told anew.
-const STATES_LOOK: Duration = Duration::from_secs(1);
-const STATES_TELL: Duration = Duration::from_secs(30);
-
-/// Tells the database how partitions stand, for `status` and `doctor`.
-async fn tell_states(
-    pipeline: Pipeline,
-    status: impl Fn() -> kafka::ConsumerStatus,
-    mut refused: Refusals,
-    mut stop: watch::Receiver<bool>,
-) {
-    let (group, owner) = (&pipeline.settings().group, &pipeline.settings().owner);
-    let mut told: Vec<PartitionState> = Vec::new();
-    let mut told_at = Instant::now();
-    let mut shown = kafka::Shown::default();
-    while !*stop.borrow() {
-        let mut now = states(&shown.of(&status(), Instant::now()));
-        now.extend(refused.of(&now).await);
-        let gone = told.iter().filter(|old| {
-            old.state != LEFT
-                && !now.iter().any(|s| (&s.topic, s.partition) == (&old.topic, old.partition))
-        });
-        let mut news = given_up(&refused.topics, gone.cloned().collect()).await;
-        news.extend(now.iter().cloned());
-        if news != told || (!now.is_empty() && told_at.elapsed() >= STATES_TELL) {
-            let at = pipeline.clock().now();
-            match partitions::tell(pipeline.pool(), group, owner, &news, at).await {
-                Ok(()) => (told, told_at) = (now, Instant::now()),
-                Err(error) => {
-                    tracing::debug!(error = %telemetry::chain(&error), "states not told");
-                }
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(STATES_LOOK) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
-
-/// How often Kafka is asked about topics of which nothing is assigned.
-const REFUSED_ASK: Duration = Duration::from_secs(5);
-
-/// Topics of which this worker has nothing because the brokers refuse it.
-struct Refusals {
-    topics: kafka::Topics,
-    read: Vec<String>,
-    asked: Instant,
-    found: Vec<PartitionState>,
-}
-
-impl Refusals {
-    /// Beside what is assigned. That others have all of a topic is no refusal.
-    async fn of(&mut self, assigned: &[PartitionState]) -> Vec<PartitionState> {
-        let has = |topic: &str| assigned.iter().any(|state| state.topic == topic);
-        self.found.retain(|found| !has(&found.topic));
-        if self.asked.elapsed() >= REFUSED_ASK {
-            let before = std::mem::take(&mut self.found);
-            for topic in self.read.iter().filter(|topic| !has(topic)) {
-                let Some((trouble, partitions)) = self.topics.refused(topic).await else {
-                    continue;
-                };
-                if !before.iter().any(|old| old.topic == *topic && old.reason == trouble.reason) {
-                    tracing::error!(topic, reason = trouble.reason, "topic refused");
-                }
-                self.found.extend((0..partitions).map(|partition| PartitionState {
-                    topic: topic.clone(),
-                    partition,
-                    state: trouble.held_as.word(),
-                    reason: trouble.reason.clone(),
-                }));
-            }
-            self.asked = Instant::now();
-        }
-        self.found.clone()
-    }
-}
-
-/// How often Kafka is asked how many partitions there are. A proof waits for the next answer.
-const COUNT_EVERY: Duration = Duration::from_secs(2);
-
-/// Tells the database how many partitions the usage topic has: what lies in one that nobody has
-/// opened yet is not known.
-async fn count_partitions(
-    pipeline: Pipeline,
-    topics: kafka::Topics,
-    mut stop: watch::Receiver<bool>,
-) {
-    let (group, topic) = (&pipeline.settings().group, &pipeline.settings().topics.usage);
-    while !*stop.borrow() {
-        let at = pipeline.clock().now();
-        let count = topics.partitions(topic).await.and_then(|count| i32::try_from(count).ok());
-        if let Some(count) = count {
-            let told = partitions::tell_count(pipeline.pool(), group, topic, count, at).await;
-            if let Err(error) = told {
-                tracing::debug!(error = %telemetry::chain(&error), "partitions not told");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(COUNT_EVERY) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
-
-const LEFT: &str = "left";
-
-/// Partitions that this worker does not have any more. If a topic is gone nobody has them, and that
-/// is told until it comes back. Kafka is asked once for each topic: a group may give up many.
-async fn given_up(topics: &kafka::Topics, mut gone: Vec<PartitionState>) -> Vec<PartitionState> {
-    let of: BTreeSet<String> = gone.iter().map(|old| old.topic.clone()).collect();
-    for topic in of {
-        let own = gone.iter().filter(|old| old.topic == topic).map(|old| old.partition);
-        let (lost, trouble) = topics.lost(&topic, own.collect()).await;
-        for old in gone.iter_mut().filter(|old| old.topic == topic) {
-            (old.state, old.reason) = if lost.contains(&old.partition) {
-                (trouble.held_as.word(), trouble.reason.clone())
-            } else {
-                (LEFT, String::new())
-            };
-        }
-    }
-    gone
-}
-
-fn states(partitions: &[kafka::PartitionStatus]) -> Vec<PartitionState> {
-    let state = |partition: &kafka::PartitionStatus| PartitionState {
-        topic: partition.topic.as_ref().to_owned(),
-        partition: partition.partition,
-        state: partition.phase.word(),
-        reason: partition.phase.reason().to_owned(),
-    };
-    partitions.iter().map(state).collect()
 }
 
 /// Releases and expires waiting commands, on time and when something they may need has come; and
@@ -453,11 +373,14 @@ async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Rec
                 continue;
             }
             Ok(_) => {}
+            Err(error) if pipeline.outage().has("waiting commands", &error) => {}
             Err(error) => {
                 tracing::warn!(error = %telemetry::chain(&error), "waiting commands not swept");
             }
         }
-        if let Err(error) = pipeline.renew_suggestions().await {
+        if let Err(error) = pipeline.renew_suggestions().await
+            && !pipeline.outage().has("suggestions", &error)
+        {
             tracing::warn!(error = %telemetry::chain(&error), "suggestions not looked at again");
         }
         tokio::select! {
@@ -468,6 +391,22 @@ async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Rec
     }
 }
 
+/// Answers whoever looks from outside, if it is to. What cannot be had is said, and is no reason
+/// not to work: another worker of this machine may have the port.
+async fn watch_from_outside(config: &Config) -> Arc<Board> {
+    let board = Arc::new(Board::new());
+    let Some(address) = config.listen() else { return board };
+    match observe::listen(address, board.clone()).await {
+        Ok(address) => tracing::info!(%address, "metrics and health are served"),
+        Err(error) => tracing::warn!(
+            %address,
+            %error,
+            "metrics and health are not served: the worker goes on without"
+        ),
+    }
+    board
+}
+
 /// Runs a worker until SIGTERM or Ctrl-C.
 ///
 /// # Errors
@@ -475,18 +414,21 @@ async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Rec
 pub async fn run_worker(config: Config, only: Only) -> Result<(), AppError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
+    let board = watch_from_outside(&config).await;
     // The database may not answer: who wants to stop need not wait for a start.
     let worker = tokio::select! {
         worker = Worker::start(&config, only, Clock::System) => worker?,
         _ = terminate.recv() => return Ok(()),
         result = tokio::signal::ctrl_c() => return result.map_err(AppError::Signal),
     };
+    board.runs(worker.watched());
     tracing::info!(group = config.kafka.group_id, "worker started");
     let failure = tokio::select! {
         _ = terminate.recv() => None,
         result = tokio::signal::ctrl_c() => result.err().map(AppError::Signal),
         error = worker.failed() => Some(AppError::Kafka(error)),
     };
+    board.stops();
     tracing::info!("worker stopping");
     worker.shutdown().await;
     match failure {

@@ -2,7 +2,7 @@
 //!
 //! The flow: receive ([`kafka`]) → decode ([`wire`]) → decide ([`domain`]) → persist ([`store`])
 //! → relay ([`relay`]); [`pipeline`] leads a batch through it, [`app`] wires it, [`cli`] looks.
-//! [`jobs`] run by the clock.
+//! [`jobs`] run by the clock; [`observe`] shows a worker to whoever watches it.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -16,7 +16,9 @@ pub mod generate;
 mod jitter;
 pub mod jobs;
 mod masked;
+mod observe;
 pub mod operator;
+mod outage;
 pub mod pipeline;
 mod reach;
 pub mod relay;

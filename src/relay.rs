@@ -14,6 +14,7 @@ mod horizon;
 mod send;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -23,7 +24,10 @@ use crate::clock::Clock;
 use crate::config::Topics;
 use crate::jitter;
 use crate::kafka::{Header, OutRecord, Producer, SendError};
+use crate::observe::Meters;
+use crate::outage::Outage;
 use crate::pipeline::headers_from_json;
+use crate::pipeline::{Pipeline, headers_from_json};
 use crate::store::PgPool;
 use crate::store::dead_letters::{self, DeadLetter, Letter};
 use crate::store::outbox::{self, Events, Hold, Key, Share, Window};
@@ -58,6 +62,8 @@ pub struct Relay {
     /// for, come again once the others had their turn.
     letters_tried: AtomicI64,
     horizon: Mutex<Horizon>,
+    meters: Arc<Meters>,
+    outage: Arc<Outage>,
 }
 
 /// What one round did.
@@ -70,18 +76,26 @@ struct Round {
     failed: Option<(String, String)>,
     /// The horizon moved.
     settled: bool,
+    /// Events that Kafka took.
+    events: u64,
 }
 
 impl Relay {
-    pub fn new(
-        pool: PgPool,
-        producer: Producer,
-        topics: Topics,
-        group: String,
-        clock: Clock,
-    ) -> Self {
+    /// Of what this pipeline has written.
+    pub fn new(pipeline: &Pipeline, producer: Producer) -> Self {
+        let settings = pipeline.settings();
         let (letters_tried, horizon) = (AtomicI64::new(0), Mutex::default());
-        Self { pool, producer, topics, group, clock, letters_tried, horizon }
+        Self {
+            pool: pipeline.pool().clone(),
+            producer,
+            topics: settings.topics.clone(),
+            group: settings.group.clone(),
+            clock: pipeline.clock(),
+            letters_tried,
+            horizon,
+            meters: Arc::clone(pipeline.meters()),
+            outage: Arc::clone(pipeline.outage()),
+        }
     }
 
     /// Publishes until `stop` says so; the rounds in hand are finished first.
@@ -109,7 +123,10 @@ impl Relay {
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
                 Err(error) => {
-                    tracing::warn!(?share, error = %telemetry::chain(&error), "outbox not read");
+                    if !self.outage.has("the outbox", &error) {
+                        let error = telemetry::chain(&error);
+                        tracing::warn!(?share, error, "outbox not read");
+                    }
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
             }
@@ -137,6 +154,7 @@ impl Relay {
         } else {
             tx.rollback().await?;
         }
+        self.meters.events.inc_by(round.events);
         Ok(round)
     }
 
@@ -153,6 +171,7 @@ impl Relay {
         let (behind, rows): (Vec<Events>, Vec<Events>) =
             rows.into_iter().partition(|row| row.behind);
         let sent = self.send_events(&rows).await;
+        let events = taken_of(&rows, &sent.done);
         let mut passed = sent.done;
         let mut holds: BTreeMap<Key, Hold> = BTreeMap::new();
         for row in behind {
@@ -181,7 +200,8 @@ impl Relay {
         }
         outbox::pass_in_tx(tx, &passed).await?;
         outbox::hold_in_tx(tx, &holds.into_values().collect::<Vec<_>>()).await?;
-        Ok(Round { rows: taken, moved: passed.len(), failed, settled: false })
+        let moved = passed.len();
+        Ok(Round { rows: taken, moved, failed, settled: false, events })
     }
 
     /// Held keys, each tried again when it is due.
@@ -194,6 +214,7 @@ impl Relay {
             return Ok(Round::default());
         }
         let sent = self.send_events(&rows).await;
+        let events = taken_of(&rows, &sent.done);
         outbox::lock_holds_in_tx(tx, &keys).await?;
         let done = rows.iter().filter(|row| sent.done.binary_search(&row.outbox_id).is_ok());
         // Of each key the last one counts: rows are in the order of their keys.
@@ -211,7 +232,7 @@ impl Relay {
         }
         // What failed is due later: the others go on at once.
         let moved = sent.done.len().saturating_add(failed.len());
-        Ok(Round { rows: rows.len(), moved, ..Round::default() })
+        Ok(Round { rows: rows.len(), moved, events, ..Round::default() })
     }
 
     async fn letters_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
@@ -229,6 +250,13 @@ impl Relay {
         self.letters_tried.store(last.copy_id, Ordering::Relaxed);
         let (done, failed) = self.send_letters(&rows).await;
         outbox::mark_copies_in_tx(tx, &done, self.clock.now()).await?;
-        Ok(Round { rows: rows.len(), moved: done.len(), failed, settled: false })
+        let (rows, moved) = (rows.len(), done.len());
+        Ok(Round { rows, moved, failed, ..Round::default() })
     }
+}
+
+/// How many events Kafka took; `done` has the ids of their rows, in order.
+fn taken_of(rows: &[Events], done: &[i64]) -> u64 {
+    let taken = rows.iter().filter(|row| done.binary_search(&row.outbox_id).is_ok());
+    taken.map(|row| u64::try_from(row.events).unwrap_or(0)).sum()
 }

@@ -1,17 +1,23 @@
-//! Keeps a worker's clock by the database's, and says when the machine's own is wrong.
+//! Keeps a worker's clock by the database's, says when the machine's own is wrong, and gives the
+//! database a sign of life with it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Followed};
+use crate::config::Only;
+use crate::observe::Signs;
 use crate::pipeline::Pipeline;
+use crate::store::clock::SignOfLife;
 use crate::store::{self, StoreError};
 use crate::telemetry;
 
 /// How often the database is asked what time it is.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// How often a wrong clock is told anew, for `status`.
+/// How often a sign of life is given.
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// The clock that a worker goes by: the database's, if `local` is a machine's.
@@ -29,18 +35,50 @@ pub(crate) async fn clock_of(
     Ok(Clock::Followed(followed))
 }
 
-/// Asks again and again until it is told to stop.
-pub(crate) async fn keep(pipeline: Pipeline, mut stop: watch::Receiver<bool>) {
-    let Clock::Followed(followed) = pipeline.clock() else { return };
+/// Who this worker is, as it tells the database.
+pub(crate) struct Me {
+    /// What it does, in words with commas.
+    parts: String,
+    started_at: DateTime<Utc>,
+}
+
+impl Me {
+    pub(crate) fn new(only: Only, started_at: DateTime<Utc>) -> Self {
+        let parts = [
+            (only.commands, "commands"),
+            (only.bank, "bank"),
+            (only.usage, "usage"),
+            (only.relay, "relay"),
+            (only.jobs, "jobs"),
+        ];
+        let parts: Vec<&str> =
+            parts.into_iter().filter(|(runs, _)| *runs).map(|(_, word)| word).collect();
+        Self { parts: parts.join(","), started_at }
+    }
+}
+
+/// Asks again and again until it is told to stop, and gives a sign of life.
+pub(crate) async fn keep(
+    pipeline: Pipeline,
+    me: Me,
+    signs: Arc<Signs>,
+    mut stop: watch::Receiver<bool>,
+) {
     let (pool, owner) = (pipeline.pool(), pipeline.settings().owner.clone());
-    let mut told: Option<Instant> = None;
+    let mut told = Told::default();
     while !*stop.borrow() {
-        match store::clock::now(pool).await {
-            Ok(Some(now)) => followed.is_now(now),
-            Ok(None) => {}
-            Err(error) => tracing::debug!(error = %telemetry::chain(&error), "time not asked"),
+        let answer = store::clock::now(pool).await;
+        if let Err(error) = &answer {
+            tracing::debug!(error = %telemetry::chain(error), "time not asked");
         }
-        if let Err(error) = tell(&pipeline, &owner, &mut told).await {
+        if let (Ok(Some(now)), Clock::Followed(followed)) = (&answer, pipeline.clock()) {
+            followed.is_now(*now);
+        }
+        if answer.is_ok() {
+            pipeline.outage().is_over();
+        }
+        signs.database(answer.map(|_| ()).map_err(|error| telemetry::chain(&error)));
+        if let Err(error) = tell(&pipeline, &me, &signs, &mut told).await {
             tracing::debug!(error = %telemetry::chain(&error), "clock not told");
         }
         tokio::select! {
@@ -48,36 +86,49 @@ pub(crate) async fn keep(pipeline: Pipeline, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => {}
         }
     }
-    if told.is_some() {
-        // It is gone in two minutes anyway.
-        let _ = store::clock::right(pool, &owner).await;
-    }
+    // If it cannot be told: nobody who is silent is taken for alive.
+    let _ = store::clock::gone(pool, &owner).await;
+}
+
+/// What was told last, and when.
+#[derive(Default)]
+struct Told {
+    at: Option<Instant>,
+    wrong: bool,
 }
 
 async fn tell(
     pipeline: &Pipeline,
-    owner: &str,
-    told: &mut Option<Instant>,
+    me: &Me,
+    signs: &Signs,
+    told: &mut Told,
 ) -> Result<(), StoreError> {
-    let pool = pipeline.pool();
-    if pipeline.clock_is_right() {
-        if told.take().is_some() {
-            tracing::info!("this machine's clock is right again: jobs run here");
-            store::clock::right(pool, owner).await?;
-        }
-        return Ok(());
-    }
+    let wrong = !pipeline.clock_is_right();
     let ahead_ms = pipeline.clock().off_by().num_milliseconds();
-    if told.is_none() {
+    signs.clock(wrong.then_some(ahead_ms));
+    let turned = wrong != told.wrong;
+    told.wrong = wrong;
+    if turned && wrong {
         tracing::error!(
             ahead_ms,
             "this machine's clock is not the database's: no job runs here until it is set right"
         );
+    } else if turned {
+        tracing::info!("this machine's clock is right again: jobs run here");
     }
-    if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
-        *told = Some(Instant::now());
-        let group = &pipeline.settings().group;
-        store::clock::tell(pool, owner, group, ahead_ms, pipeline.clock().now()).await?;
+    if turned || told.at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+        let settings = pipeline.settings();
+        let sign = SignOfLife {
+            owner: &settings.owner,
+            group: &settings.group,
+            parts: &me.parts,
+            version: env!("CARGO_PKG_VERSION"),
+            ahead_ms,
+            wrong,
+            started_at: me.started_at,
+        };
+        store::clock::tell(pipeline.pool(), &sign, pipeline.clock().now()).await?;
+        told.at = Some(Instant::now());
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ mod dead;
 mod documents;
 #[path = "tidy/edge_cases.rs"]
 mod edge_cases;
+#[path = "tidy/observe.rs"]
+mod observe;
 #[path = "tidy/packages.rs"]
 mod packages;
 #[path = "tidy/tokens.rs"]

@@ -18,9 +18,7 @@ pub struct Batch {
     sources: Vec<String>,
     messages: Vec<String>,
     hashes: Vec<Vec<u8>>,
-    types: Vec<String>,
-    topics: Vec<String>,
-    partitions: Vec<i32>,
+    kinds: Vec<i32>,
     offsets: Vec<i64>,
     subjects: Vec<String>,
     references: Vec<String>,
@@ -92,9 +90,7 @@ impl Batch {
         self.sources.push(p.source.clone());
         self.messages.push(p.message_id.clone());
         self.hashes.push(p.content_hash.clone());
-        self.types.push(p.message_type.clone());
-        self.topics.push(p.topic.clone());
-        self.partitions.push(p.partition);
+        self.kinds.push(p.kind);
         self.offsets.push(p.offset);
         self.subjects.push(p.subject.clone());
         self.references.extend(p.reference.clone());
@@ -306,19 +302,22 @@ impl Batch {
         let (keys, payments) = &self.watches;
         sqlx::query(insert).bind(keys).bind(payments).execute(&mut **tx).await?;
         let insert = sqlx::query(
-            "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-                 partition, record_offset, subject, processed_at, guards)
-             SELECT n.source, n.message, n.hash, n.type, 'applied', n.topic, n.partition,
-                 n.record_offset, n.subject, now(), false
+            "INSERT INTO inbox_records (source, message_id, content_hash, kind_id, outcome,
+                 record_offset, subject, processed_at, guards)
+             SELECT n.source, n.message, n.hash, n.kind, 'applied', n.record_offset, n.subject,
+                 now(), false
              FROM (SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS message,
-                 unnest($3::bytea[]) AS hash, unnest($4::text[]) AS type,
-                 unnest($5::text[]) AS topic, unnest($6::integer[]) AS partition,
-                 unnest($7::bigint[]) AS record_offset, unnest($8::text[]) AS subject) AS n
+                 unnest($3::bytea[]) AS hash, unnest($4::integer[]) AS kind,
+                 unnest($5::bigint[]) AS record_offset, unnest($6::text[]) AS subject) AS n
              ON CONFLICT (source, message_id) DO NOTHING",
         );
         let insert = insert.bind(&self.sources).bind(&self.messages).bind(&self.hashes);
-        let insert = insert.bind(&self.types).bind(&self.topics).bind(&self.partitions);
-        insert.bind(&self.offsets).bind(&self.subjects).execute(&mut **tx).await?;
+        insert
+            .bind(&self.kinds)
+            .bind(&self.offsets)
+            .bind(&self.subjects)
+            .execute(&mut **tx)
+            .await?;
         Ok(())
     }
 

@@ -21,13 +21,13 @@ use crate::World;
 use crate::data::CURRENCY;
 use crate::database::{Database, execute, number};
 use crate::limit::BATCH;
-use crate::recorded::Payment;
+use crate::recorded::{KINDS, Payment};
 use crate::rows::Rate;
 
 /// Tables in the order in which their keys need each other.
 const TABLES: [&str; 6] = [
-    "inbox (source, message_id, content_hash, message_type, outcome, topic, partition, \
-     record_offset, subject, processed_at, guards)",
+    "inbox_records (source, message_id, content_hash, kind_id, outcome, record_offset, subject, \
+     processed_at, guards)",
     "money_records (payment_id, account_id, currency, amount, allocated, state, \
      reason, origin, received_on, event_sequence, recorded_at, first_decision_id, \
      first_rule_set_version, first_policy_version, first_form, first_rule, first_outcome, \
@@ -53,6 +53,7 @@ pub async fn part(world: &World, payments: &[Payment]) -> Vec<Rate> {
     let mut rates = Vec::new();
     for connections in [1, 2] {
         let database = world.server.clone_of("base", &format!("copy{connections}")).await;
+        execute(&database.pool, KINDS).await;
         // The one rule that new rows alone cannot keep: what is due goes down with them.
         execute(&database.pool, "ALTER TABLE allocations DISABLE TRIGGER allocations_noted").await;
         let seconds = all(&database, &batches, connections).await;
@@ -173,13 +174,8 @@ fn texts(payments: &[Payment], first: &mut i64) -> Texts {
 /// Inbox, watches.
 fn add_records(texts: &mut Texts, p: &Payment) {
     let (source, message) = (&p.source, &p.message_id);
-    let (hash, kind, topic) = (hex(&p.content_hash), &p.message_type, &p.topic);
-    let (partition, offset, subject) = (p.partition, p.offset, &p.subject);
-    put!(
-        texts[0],
-        "{source}\t{message}\t{hash}\t{kind}\tapplied\t{topic}\t{partition}\t{offset}\t{subject}\t\
-         now\tf"
-    );
+    let (hash, kind, offset, subject) = (hex(&p.content_hash), p.kind, p.offset, &p.subject);
+    put!(texts[0], "{source}\t{message}\t{hash}\t{kind}\tapplied\t{offset}\t{subject}\tnow\tf");
     for key in &p.watches {
         put!(texts[4], "{key}\t{}", p.payment_id);
     }

@@ -152,7 +152,8 @@ fn columns(shift: i64) -> String {
                         THEN format('s.%I - (k.n / 24)::integer', a.attname)
                     ELSE format('s.%I', a.attname) END, ', ' ORDER BY a.attnum)
            FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
-          WHERE t.relkind = 'r' AND t.relnamespace = 'public'::regnamespace
+          WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition
+            AND t.relnamespace = 'public'::regnamespace
             AND t.relname NOT IN ({KEPT})
             AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
           GROUP BY t.relname ORDER BY t.relname"

@@ -10,10 +10,10 @@ use sqlx::PgPool;
 use crate::World;
 use crate::batch::Batch;
 use crate::data::Book;
-use crate::database::Database;
+use crate::database::{Database, execute};
 use crate::machine::Cpu;
 use crate::ours::{audit, check};
-use crate::recorded::Payment;
+use crate::recorded::{KINDS, Payment};
 use crate::rows::{Rate, Result};
 
 pub const BATCH: usize = 1_000;
@@ -47,6 +47,7 @@ pub async fn part(world: &World, payments: &[Payment]) -> Vec<Rate> {
         let queues = queues(payments, connections, shares, owner, batch);
         let part = format!("limit{index}");
         let database = world.server.clone_of("base", &part).await;
+        execute(&database.pool, KINDS).await;
         let before = Cpu::now(&database.pool).await;
         let seconds = drive(&database, queues, |pool: PgPool, batch: Arc<Batch>| async move {
             batch.write(&pool).await

@@ -1,6 +1,6 @@
 -- One payment in one call: the same steps and rows as `pay` in rows.rs.
 CREATE FUNCTION bench_pay(
-    p_source text, p_message text, p_hash bytea, p_type text, p_topic text, p_partition integer,
+    p_source text, p_message text, p_hash bytea, p_kind integer,
     p_offset bigint, p_subject text, p_reference text, p_bank_account text, p_bank_key text,
     p_bank_hash bytea, p_bank_id text, p_currency text, p_amount bigint, p_booked date,
     p_end_to_end text, p_debtor_name text, p_debtor_account text, p_text text, p_payment text,
@@ -14,10 +14,10 @@ DECLARE
     v_sequence bigint := 0;
     v_fits boolean;
 BEGIN
-    INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic, partition,
-                       record_offset, subject, processed_at, guards)
-    VALUES (p_source, p_message, p_hash, p_type, 'applied', p_topic, p_partition, p_offset,
-            p_subject, now(), false) ON CONFLICT DO NOTHING;
+    INSERT INTO inbox_records (source, message_id, content_hash, kind_id, outcome, record_offset,
+                               subject, processed_at, guards)
+    VALUES (p_source, p_message, p_hash, p_kind, 'applied', p_offset, p_subject, now(), false)
+        ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN RETURN 'duplicate'; END IF;
 
     IF p_reference IS NOT NULL THEN

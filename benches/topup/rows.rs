@@ -15,7 +15,7 @@ use sqlx::{PgPool, Postgres, Row, Transaction};
 use crate::World;
 use crate::data::CURRENCY;
 use crate::database::{Database, execute};
-use crate::recorded::Payment;
+use crate::recorded::{KINDS, Payment};
 
 const LONGEST: Duration = Duration::from_secs(15);
 /// Connections, and how many payments they get at most.
@@ -52,6 +52,7 @@ async fn on_ours(world: &World, payments: &Arc<Vec<Payment>>, form: Form) -> Vec
     let name = if form == Form::Statements { "rows" } else { "function" };
     let database = world.server.clone_of("base", name).await;
     execute(&database.pool, include_str!("pay.sql")).await;
+    execute(&database.pool, KINDS).await;
     let rates = series(&database, name, payments.len(), {
         let payments = Arc::clone(payments);
         move |pool, index| {
@@ -141,12 +142,12 @@ struct Found {
 async fn pay(pool: &PgPool, p: &Payment) -> Result<()> {
     let mut tx = pool.begin().await?;
     let new = sqlx::query(
-        "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-             partition, record_offset, subject, processed_at, guards)
-         VALUES ($1, $2, $3, $4, 'applied', $5, $6, $7, $8, now(), false) ON CONFLICT DO NOTHING",
+        "INSERT INTO inbox_records (source, message_id, content_hash, kind_id, outcome,
+             record_offset, subject, processed_at, guards)
+         VALUES ($1, $2, $3, $4, 'applied', $5, $6, now(), false) ON CONFLICT DO NOTHING",
     );
-    let new = new.bind(&p.source).bind(&p.message_id).bind(&p.content_hash).bind(&p.message_type);
-    let new = new.bind(&p.topic).bind(p.partition).bind(p.offset).bind(&p.subject);
+    let new = new.bind(&p.source).bind(&p.message_id).bind(&p.content_hash).bind(p.kind);
+    let new = new.bind(p.offset).bind(&p.subject);
     if new.execute(&mut *tx).await?.rows_affected() == 0 {
         return tx.commit().await;
     }
@@ -294,11 +295,10 @@ async fn conclude(tx: &mut Tx, p: &Payment, found: Option<&Found>) -> Result<()>
 async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call: Statement = sqlx::query(
         "SELECT bench_pay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,
-             $34, $35)",
+             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
     );
     let call = call.bind(p.source.clone()).bind(p.message_id.clone()).bind(p.content_hash.clone());
-    let call = call.bind(p.message_type.clone()).bind(p.topic.clone()).bind(p.partition);
+    let call = call.bind(p.kind);
     let call = call.bind(p.offset).bind(p.subject.clone()).bind(p.reference.clone());
     let call = call.bind(p.bank_account.clone()).bind(p.bank_key.clone()).bind(p.bank_hash.clone());
     let call = call.bind(p.bank_id.clone()).bind(CURRENCY).bind(p.amount).bind(p.booking_date);

@@ -1,6 +1,7 @@
 //! `doctor`: is everything in place? Each check says what to do; exit 1 if any fails.
 
 mod doors;
+mod workers;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -37,6 +38,9 @@ const LOCKS: &str = "locks";
 const LOCKS_FAIL_SECONDS: i64 = 30;
 const STATEMENTS: &str = "bank statements";
 const MONTHS: &str = "months of charges";
+const RANGES: &str = "ranges of events";
+/// Fewer are no reserve.
+const IDS_AHEAD: i64 = 1_000_000;
 const ROLE: &str = "worker role";
 const SETTINGS: &str = "settings in force";
 const CODES: &str = "payment codes";
@@ -132,6 +136,9 @@ async fn database(config: &Config) -> Vec<Check> {
     if migrated {
         let facts = examined.partitions().await;
         checks.extend(judged(PARTITIONS, facts, |facts| judge_partitions(&facts)));
+        let found = examined.workers().await;
+        let group = &config.kafka.group_id;
+        checks.extend(judged(workers::CHECK, found, |found| vec![workers::judge(&found, group)]));
         let found = examined.future_statements().await;
         checks.extend(judged(STATEMENTS, found, |found| vec![judge_statements(&found)]));
         checks.extend(proof(config, &mut examined).await);
@@ -139,6 +146,8 @@ async fn database(config: &Config) -> Vec<Check> {
         checks.extend(judged(FAILING, examined.failing().await, |facts| judge_failing(&facts)));
         let missing = examined.missing_months().await;
         checks.extend(judged(MONTHS, missing, |missing| vec![judge_months(&missing)]));
+        let ahead = examined.ids_ahead().await;
+        checks.extend(judged(RANGES, ahead, |ahead| vec![judge_ranges(ahead)]));
         checks.extend(unread(&mut examined, &config.kafka).await);
     }
     checks.extend(judged(LOCKS, examined.blocking().await, |sessions| judge_locks(&sessions)));
@@ -307,6 +316,19 @@ fn judge_months(missing: &[String]) -> Check {
     }
     let how = "`topup jobs run prune` makes them; look why it did not run by itself";
     warn(MONTHS, format!("missing: {}", missing.join(", ")), how)
+}
+
+/// As of months: events that come before their range are kept and published all the same.
+fn judge_ranges(ahead: i64) -> Check {
+    let how = "`topup jobs run prune` makes them; look why it did not run by itself";
+    match ahead {
+        IDS_AHEAD.. => ok(RANGES, format!("there for {ahead} more")),
+        0.. => warn(RANGES, format!("there for only {ahead} more"), how),
+        _ => {
+            let without = ahead.saturating_neg();
+            warn(RANGES, format!("the last {without} events came without one"), how)
+        }
+    }
 }
 
 fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
@@ -489,6 +511,16 @@ mod tests {
         let never = judge_proof(false, 3_600);
         assert_eq!(never.verdict, Verdict::Warn);
         assert!(never.found.contains("3600 s"), "{}", never.found);
+    }
+
+    #[test]
+    fn ranges_of_events_that_are_missing_are_told() {
+        assert_eq!(judge_ranges(IDS_AHEAD).verdict, Verdict::Ok);
+        for (ahead, told) in [(999_999, "for only 999999"), (0, "for only 0"), (-3, "last 3 ev")] {
+            let check = judge_ranges(ahead);
+            assert_eq!(check.verdict, Verdict::Warn);
+            assert!(check.found.contains(told), "{check:?}");
+        }
     }
 
     #[test]

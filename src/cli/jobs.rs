@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Place;
 use super::args::{Operator, PageArgs, Since, since};
-use super::error::{Exit, Result};
+use super::error::{CliError, Exit, Result};
 use super::output::write;
 use super::table::{Cell, table};
 use crate::clock::Clock;
@@ -43,6 +43,9 @@ pub(super) enum JobsCommand {
         /// The instant that it decides for: an instant, a day, or 15m, 2h, 7d ago
         #[arg(long, value_parser = since)]
         as_of: Option<Since>,
+        /// For reconcile: sums up the whole ledger anew, and does not trust the sums that it keeps
+        #[arg(long)]
+        from_the_start: bool,
         #[command(flatten)]
         operator: Operator,
     },
@@ -124,9 +127,17 @@ pub(super) async fn run(command: &JobsCommand, place: Place<'_>) -> Result<Exit>
             let of = async |page: Page| Ok(jobs::runs(pool, job.job.word(), &page).await?);
             printer.pages(page, of).await?;
         }
-        JobsCommand::Run { job, as_of, operator } => {
+        JobsCommand::Run { job, as_of, from_the_start, operator } => {
             let as_of = as_of.map_or(now, |since| since.instant(Clock::System));
-            return told(job.job, runner.run_by(job.job, &operator.operator, as_of).await?);
+            let (job, operator) = (job.job, operator.operator.as_str());
+            if !from_the_start {
+                return told(job, runner.run_by(job, operator, as_of).await?);
+            }
+            if job != Job::Reconcile {
+                let why = "--from-the-start is for reconcile, which alone keeps sums";
+                return Err(CliError::Usage(why.to_owned()));
+            }
+            return told(job, runner.reconcile_from_the_start(operator, as_of).await?);
         }
         JobsCommand::Pause { job, operator, reason } => {
             let (job, reason) = (job.job.word(), reason.as_deref());

@@ -1,4 +1,7 @@
-//! `status`: lag, outbox, dead letters, waiting commands, parked money, balances.
+//! `status`: what is wrong, in a line; then workers, lag, outbox, dead letters, waiting commands,
+//! parked money, balances.
+
+mod verdict;
 
 use std::time::Duration;
 
@@ -15,9 +18,11 @@ use crate::kafka::reader::Tail;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
     self, AdvicesGroup, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey,
-    ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
+    ParkedGroup, ReturnsGroup, StatusView, WaitingGroup, WorkerRow,
 };
 use crate::telemetry::chain;
+
+pub(super) use verdict::parts_missing;
 
 /// Clears a terminal and goes to its first line.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
@@ -75,12 +80,9 @@ async fn show(place: Place<'_>, before: &str) -> Result<Exit> {
     }
     let unread: Vec<String> =
         view.checkpoints.iter().filter_map(|row| row.unread(&kafka.group_id)).collect();
+    view.verdict = verdict::of(&view, &unread, &kafka.group_id);
     printer.one(&view, |text| human(&view, &unread, text))?;
-    let held = view.checkpoints.iter().any(CheckpointRow::is_held) || !unread.is_empty();
-    let held = held || !view.outbox.held_keys.is_empty();
-    let trouble = held || !view.log_changes.is_empty() || !view.wrong_clocks.is_empty();
-    let trouble = trouble || !view.future_statements.is_empty() || !view.blocking.is_empty();
-    Ok(if trouble { Exit::Findings } else { Exit::Ok })
+    Ok(if view.verdict.wrong.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
 /// What is in the log and not in the database: the log's end less our own checkpoint. What is read
@@ -133,14 +135,17 @@ fn place(row: &CheckpointRow) -> (&str, &str, i32) {
 }
 
 fn human(view: &StatusView, unread: &[String], text: &mut Text) {
+    text.line(&verdict::line(&view.verdict, &view.workers));
+    text.section("Workers", &view.workers);
     text.section("Checkpoints", &view.checkpoints);
     for row in view.checkpoints.iter().filter(|row| row.is_held()) {
         text.line(&format!("{}:{} is {}: {}", row.topic, row.partition, row.state, row.reason));
     }
     unread.iter().for_each(|told| text.line(told));
     text.section_of_any("Logs that changed", &view.log_changes);
-    for row in &view.wrong_clocks {
-        let (owner, ahead, since) = (&row.owner, row.ahead_ms, row.since);
+    for row in view.workers.iter().filter(|row| row.alive) {
+        let Some(since) = &row.wrong_since else { continue };
+        let (owner, ahead) = (&row.owner, row.ahead_ms);
         text.line(&format!(
             "The clock of {owner} is {ahead} ms ahead since {since}: it is not ready, and runs no \
              job."
@@ -185,6 +190,12 @@ fn ago(seconds: i64) -> String {
         _ => format!("{days} d {} h", hours % 24),
     }
 }
+
+table!(WorkerRow;
+    row => "worker": row.owner, "group": row.consumer_group, "parts": row.parts,
+    "version": row.version, "started": row.started_at,
+    "last sign of life": format!("{} ago", ago(row.silent_seconds)),
+    "state": if row.alive { "alive" } else { "silent" });
 
 table!(CheckpointRow;
     row => "group": row.consumer_group, "topic": row.topic, "partition": row.partition,

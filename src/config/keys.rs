@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Zone,
     /// A list of days.
     Days,
+    /// Address and port to listen at, or `off`.
+    Listen,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +107,7 @@ impl Key {
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
             Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
             Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
+            Kind::Listen => "address and port such as 127.0.0.1:9464, or off".to_owned(),
             Kind::Days => {
                 "a list of days like 2026-12-25 (in the environment: separated by commas)"
                     .to_owned()
@@ -273,14 +276,20 @@ pub(super) const KEYS: [Key; 66] = [
         .means("days that are no business days, beside Saturdays and Sundays, in all zones"),
     number("jobs.lease_seconds", 3, DAY_S, 60)
         .means("a run that gives no sign of life for so long is taken over"),
-    number("jobs.keep_events_days", 1, 36_500, 90)
-        .means("how long published events stay in the outbox"),
+    number("jobs.keep_events_days", 1, 36_500, 90).means(
+        "how long published events stay in the outbox; then they go by whole \
+             [ranges](OPERATIONS.md#retention)",
+    ),
     number("jobs.keep_records_days", 30, 36_500, 400)
         .means("how long outcomes are kept; longer than anything is ever sent again"),
     number("jobs.keep_runs_days", 1, 36_500, 90).means("how long runs of jobs are kept"),
     number("jobs.keep_usage_days", 190, 36_500, 36_500).means(
         "how long [charges](OPERATIONS.md#retention) are kept, by whole months, and can be \
              refunded; by default for a hundred years",
+    ),
+    Key::new("metrics.listen", Kind::Listen, Default::Text("127.0.0.1:9464")).means(
+        "where [metrics and health](OPERATIONS.md#what-to-watch) are served; `off`: nowhere. Where \
+             the port is taken already, the worker says so and goes on without",
     ),
     word("logging.format", &["auto", "json", "pretty"], "auto")
         .means("`auto` is `json`, or `pretty` on a terminal"),

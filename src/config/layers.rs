@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::keys::{HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, PER_CURRENCY, find, nearest};
 use super::show::{Shown, origin_of};
-use super::{Config, Secret, compact, levels_of};
+use super::{Config, Secret, compact, levels_of, listen_of};
 use crate::domain::matching::weak;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::check;
@@ -334,6 +334,7 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
         Kind::OneOf(words) => string.is_some_and(|text| words.contains(&text)),
         Kind::List => is_list(found, |account| weak::payer_account(account).is_some()),
         Kind::Days => is_list(found, |day| schedule::day(day).is_some()),
+        Kind::Listen => string.is_some_and(|text| listen_of(text).is_some()),
         Kind::Amounts => {
             in_currency(&|text, code| Money::parse(text, code).is_ok_and(Money::is_positive))
         }

@@ -10,6 +10,7 @@ mod show;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Deserialize;
 
@@ -58,6 +59,7 @@ pub struct Config {
     pub payment_qr: PaymentQrConfig,
     pub usage: UsageConfig,
     pub jobs: JobsConfig,
+    pub metrics: MetricsConfig,
     pub logging: LoggingConfig,
 }
 
@@ -221,6 +223,13 @@ pub struct JobsConfig {
     pub keep_usage_days: i64,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Address and port, or `off`.
+    pub listen: String,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -325,6 +334,11 @@ impl Config {
         self.kafka.topics()
     }
 
+    /// Where metrics and health are served, if anywhere. Loading has checked the value.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        listen_of(&self.metrics.listen).flatten()
+    }
+
     /// Whom invoices are to be paid to: a currency of which name and number are set.
     pub fn payment_qr(&self) -> PaymentQr {
         let set = &self.payment_qr;
@@ -362,6 +376,11 @@ impl Config {
             residual: Choice::from_word(&self.matching.residual).unwrap_or_default(),
         }
     }
+}
+
+/// Where to listen; an inner none is `off`.
+fn listen_of(text: &str) -> Option<Option<SocketAddr>> {
+    if text == "off" { Some(None) } else { text.parse().ok().map(Some) }
 }
 
 /// Letters and digits of a number that may be written in groups; empty if it holds anything else.

@@ -25,10 +25,18 @@ const LOOKS: usize = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Where a run goes on: behind this account.
 const BEHIND: &str = "accounts behind ";
+/// As a person wants it who does not trust the sums: what the ledger posted is summed up anew.
+pub(super) const FROM_THE_START: &str = "from the start";
 
 pub(super) async fn run(work: &Work<'_>) -> Result<(), StoreError> {
     let progress = work.progress();
     let behind = progress.as_deref().and_then(|progress| progress.strip_prefix(BEHIND));
+    if progress.as_deref() == Some(FROM_THE_START) {
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, Some("begun anew")).await?;
+        compare::from_the_start_in_tx(&mut tx).await?;
+        tx.commit().await?;
+    }
     sum_up(work).await?;
     if behind.is_none() {
         for side in Side::ALL {

@@ -34,6 +34,9 @@ pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
         tracing::warn!(metric = "topup_reconcile_drifts", drifts, "reconciliation found drift");
     }
     let mut summary = format!("{drifts} drifts, {told}");
+    if work.progress().as_deref() == Some(compare::FROM_THE_START) {
+        summary.push_str("; the ledger was summed up from its start");
+    }
     if let Some(first) = future.first() {
         let (code, count, of) = (statements::IN_FUTURE, future.len(), &first.of);
         tracing::warn!(code, count, bank_account = %of, "a statement speaks of the future");

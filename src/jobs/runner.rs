@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::compare::FROM_THE_START;
 use super::timer::{self, Due};
 use super::work::{JobReport, JobSettings, Work};
 use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune, reconcile, rematch};
@@ -42,6 +43,19 @@ pub enum JobEnded {
     Paused,
     /// The instant that it would decide for has not come: nothing was claimed, nothing done.
     NotYet,
+}
+
+impl JobEnded {
+    /// As it is counted.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Failed(_) => "failed",
+            Self::Stopped => "stopped",
+            Self::Lost => "lost",
+            Self::Busy | Self::Taken | Self::Paused | Self::NotYet => "not_run",
+        }
+    }
 }
 
 /// Runs jobs of one process.
@@ -84,7 +98,9 @@ impl Runner {
     pub async fn run(self: Arc<Self>) {
         let mut stop = self.stop.clone();
         while let Err(error) = self.prepare().await {
-            tracing::warn!(error = %telemetry::chain(&error), "jobs not prepared yet");
+            if !self.pipeline.outage().has("jobs", &error) {
+                tracing::warn!(error = %telemetry::chain(&error), "jobs not prepared yet");
+            }
             tokio::select! {
                 () = tokio::time::sleep(TAKE_OVER_EVERY) => {}
                 _ = stop.changed() => return,
@@ -133,7 +149,9 @@ impl Runner {
             return;
         }
         let caught_up = self.catch_up(tick.job, tick.at).await;
-        if let Err(error) = caught_up {
+        if let Err(error) = caught_up
+            && !self.pipeline.outage().has("missed ticks", &error)
+        {
             tracing::warn!(job = tick.job.word(), error = %telemetry::chain(&error),
                 "missed ticks not looked for");
         }
@@ -166,7 +184,9 @@ impl Runner {
             return;
         }
         for (job, _) in &self.settings.timetables {
-            if let Err(error) = self.catch_up(*job, self.now() - self.settings.lease).await {
+            if let Err(error) = self.catch_up(*job, self.now() - self.settings.lease).await
+                && !self.pipeline.outage().has("missed ticks", &error)
+            {
                 tracing::warn!(job = job.word(), error = %telemetry::chain(&error),
                     "missed ticks not looked for");
             }
@@ -188,7 +208,9 @@ impl Runner {
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::warn!(error = %telemetry::chain(&error), "runs not looked after");
+                    if !self.pipeline.outage().has("runs of jobs", &error) {
+                        tracing::warn!(error = %telemetry::chain(&error), "runs not looked after");
+                    }
                     return;
                 }
             }
@@ -204,7 +226,7 @@ impl Runner {
         scheduled_for: DateTime<Utc>,
         cause: &'static str,
     ) -> Result<JobEnded, StoreError> {
-        self.run_claim(job, scheduled_for, cause, None, scheduled_for).await
+        self.run_claim(job, scheduled_for, cause, None, scheduled_for, None).await
     }
 
     /// Runs a job now because a person wants it, for the instant that they name.
@@ -217,7 +239,18 @@ impl Runner {
         operator: &str,
         as_of: DateTime<Utc>,
     ) -> Result<JobEnded, StoreError> {
-        self.run_claim(job, self.now(), "operator", Some(operator), as_of).await
+        self.run_claim(job, self.now(), "operator", Some(operator), as_of, None).await
+    }
+
+    /// Runs `reconcile` for a person who does not trust the sums that it keeps: they are made anew
+    /// from the ledger.
+    pub async fn reconcile_from_the_start(
+        &self,
+        operator: &str,
+        as_of: DateTime<Utc>,
+    ) -> Result<JobEnded, StoreError> {
+        let (cause, start) = ("operator", Some(FROM_THE_START));
+        self.run_claim(Job::Reconcile, self.now(), cause, Some(operator), as_of, start).await
     }
 
     async fn run_claim(
@@ -227,6 +260,7 @@ impl Runner {
         cause: &'static str,
         operator: Option<&str>,
         as_of: DateTime<Utc>,
+        start: Option<&str>,
     ) -> Result<JobEnded, StoreError> {
         let now = self.now();
         if as_of > now + AHEAD_MAX {
@@ -242,7 +276,10 @@ impl Runner {
             lease_until: self.lease_until(),
         };
         Ok(match jobs::claim(self.pipeline.pool(), claim, now).await? {
-            Claimed::Mine(run) => self.execute(job, &run).await,
+            Claimed::Mine(mut run) => {
+                run.progress = start.map(str::to_owned).or(run.progress);
+                self.execute(job, &run).await
+            }
             Claimed::Busy => JobEnded::Busy,
             Claimed::Taken => JobEnded::Taken,
             Claimed::Paused => JobEnded::Paused,
@@ -252,6 +289,7 @@ impl Runner {
     /// Runs a claimed tick beside a heartbeat that keeps its lease.
     async fn execute(&self, job: Job, run: &JobRun) -> JobEnded {
         self.executed.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
         let lost = AtomicBool::new(false);
         let (end, ended) = watch::channel(false);
         let (pipeline, settings) = (&self.pipeline, &self.settings);
@@ -270,18 +308,21 @@ impl Runner {
             result
         };
         let (result, ()) = tokio::join!(job_itself, self.heartbeat(run, &lost, ended));
-        if lost.load(Ordering::Relaxed) {
-            return JobEnded::Lost;
-        }
-        match self.conclude(run, result).await {
-            Ok(ended) => ended,
-            Err(StoreError::Fenced) => JobEnded::Lost,
-            Err(error) => {
-                // The lease will end; whoever takes the run over does it again.
-                tracing::warn!(error = %telemetry::chain(&error), "a run's end was not written");
-                JobEnded::Stopped
+        let ended = if lost.load(Ordering::Relaxed) {
+            JobEnded::Lost
+        } else {
+            match self.conclude(run, result).await {
+                Ok(ended) => ended,
+                Err(StoreError::Fenced) => JobEnded::Lost,
+                Err(error) => {
+                    // The lease will end; whoever takes the run over does it again.
+                    tracing::warn!(error = %telemetry::chain(&error), "a run's end not written");
+                    JobEnded::Stopped
+                }
             }
-        }
+        };
+        self.pipeline.meters().job(job.word(), ended.word(), began.elapsed());
+        ended
     }
 
     async fn conclude(
@@ -348,6 +389,7 @@ impl Runner {
                 tracing::warn!(job, "not run: its instant is after this machine's clock");
             }
             Ok(JobEnded::Busy) => tracing::warn!(job, "skipped: the run before it still goes on"),
+            Err(error) if self.pipeline.outage().has("a tick", &error) => {}
             Err(error) => {
                 tracing::warn!(job, error = %telemetry::chain(&error), "a tick was not claimed");
             }

@@ -15,7 +15,7 @@ use crate::domain::ids::{ContentHash, RecordId};
 use crate::domain::input::Message;
 use crate::domain::rejection::DeadLetterReason;
 use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, LetterState, Who};
-use crate::store::inbox::{self, Known, Place};
+use crate::store::inbox::{self, KeptHash, Known, Place};
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx};
 
@@ -65,7 +65,8 @@ pub(super) fn seen<'a>(
     exact: &RecordId,
     hash: &ContentHash,
 ) -> Option<(&'a RecordId, &'a Known)> {
-    let at_place = known.get_key_value(place).filter(|(_, known)| known.content_hash == *hash);
+    let at_place =
+        known.get_key_value(place).filter(|(_, known)| known.content_hash == KeptHash::of(hash));
     at_place.or_else(|| known.get_key_value(exact))
 }
 

@@ -17,7 +17,8 @@ use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::want::Want;
 use crate::domain::working_set::{Stop, WorkingSet};
-use crate::store::inbox::{self, Known};
+use crate::observe::{Decision, decision_of};
+use crate::store::inbox::{self, KeptHash, Known};
 use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::persist::{
@@ -81,6 +82,8 @@ pub struct Written {
     pub rematched: usize,
     /// Invoices that got money or were voided: others may have been suggested for them.
     pub touched: Vec<String>,
+    /// How payments were decided.
+    pub(crate) decisions: Vec<Decision>,
 }
 
 /// Decides and persists `items` within `tx`; the caller commits or rolls back. `locks` is when the
@@ -165,9 +168,10 @@ pub async fn run_in_turn_in_tx(
         .any(|effect| matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_)));
     let touched = work.write.effects.iter().filter_map(sweep::touched).collect();
     let rematched = work.rematched;
+    let decisions = work.write.decisions.iter().map(|d| decision_of(&d.decision)).collect();
     let missing = StoreError::Corrupt("a record without an outcome");
     let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
-    Ok(Written { ended, wakes_waiting, rematched, touched })
+    Ok(Written { ended, wakes_waiting, rematched, touched, decisions })
 }
 
 /// Puts events on their way to Kafka: the one place that does so.
@@ -240,7 +244,7 @@ impl<'a> Work<'a> {
             })
             .collect();
         let known = inbox::probe_in_tx(tx, &ids.iter().collect::<Vec<_>>()).await?;
-        let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
+        let mut seen: HashMap<&RecordId, KeptHash> = HashMap::new();
         let mut returned: Vec<Returned<'_>> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
@@ -250,12 +254,13 @@ impl<'a> Work<'a> {
                 Ok(message) => {
                     let known = known.get(&message.record);
                     let earlier = known.map(|known| &known.content_hash);
+                    let hash = KeptHash::of(&message.content_hash);
                     match earlier.or_else(|| seen.get(&message.record)) {
                         None => {
-                            seen.insert(&message.record, message.content_hash);
+                            seen.insert(&message.record, hash);
                             self.open.push(index);
                         }
-                        Some(hash) if *hash == message.content_hash => {
+                        Some(earlier) if *earlier == hash => {
                             self.repeat(index, item, &message.record);
                             let letter = known.and_then(|known| known.dead_at.as_ref());
                             returned.extend(Returned::known(

@@ -1,12 +1,13 @@
 //! One partition's way: decode, one transaction per batch, and what to do when it fails.
 
 mod careful;
+mod counts;
 mod later;
 
 pub(super) use careful::OnTrial;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike, Utc};
 
@@ -16,6 +17,7 @@ use super::last_resort::{self, Keeps};
 use super::log_place::{self, Verdict};
 use super::{Pipeline, topic_kind};
 use crate::config::Topics;
+use crate::domain::effect::Ending;
 use crate::domain::input::Message;
 use crate::domain::rejection::DeadLetterReason;
 use crate::jitter;
@@ -83,6 +85,7 @@ impl BatchHandler for Pipeline {
                     let first = next_offset.unwrap_or(log.low);
                     let noted_until = log.high.min(first.saturating_add(BATCH_LONGEST));
                     let (guard, proven) = (None, false);
+                    self.meters().opened(&topic);
                     let lane = Lane { fence, topic: kind, place, guard, noted_until, proven };
                     return Opened::Ready { lane, next_offset };
                 }
@@ -90,7 +93,7 @@ impl BatchHandler for Pipeline {
                 Ok(Err(LogSilence::Trouble(Trouble { held_as, reason }))) => {
                     return Opened::Hold { held_as, reason };
                 }
-                Err(error) => log_retry(&topic, partition, &error, pause),
+                Err(error) => self.tell_retry(&topic, partition, &error, pause),
             }
             if rest(&mut pause, &cancel).await {
                 return Opened::Cancelled;
@@ -126,6 +129,8 @@ impl BatchHandler for Pipeline {
         let (Some(first), Some(last)) = ends else {
             return Processed::Cancelled;
         };
+        let sent = batch.first().and_then(|record| record.timestamp_ms).and_then(time_of);
+        let _in_hand = self.meters().in_hand(&lane.fence.topic, lane.fence.partition, sent);
         let noted = first < lane.noted_until || !lane.proven;
         if noted && lane.guard.is_none() {
             match self.note(&lane.fence, first..=last, cancel).await {
@@ -297,7 +302,7 @@ impl Pipeline {
                 },
                 Next::Again => {}
             }
-            log_retry(&fence.topic, fence.partition, &error, pause);
+            self.tell_retry(&fence.topic, fence.partition, &error, pause);
             groups.push(group);
             if rest(&mut pause, cancel).await {
                 return GroupEnd::Cancelled;
@@ -312,7 +317,7 @@ impl Pipeline {
         let Ok(_permit) = self.writers.acquire().await else {
             return Err(StoreError::Fenced);
         };
-        let at = self.now();
+        let (at, began) = (self.now(), Instant::now());
         let mut tx = self.pool().begin().await?;
         let locked = checkpoint::lock_in_tx(&mut tx, fence).await?;
         let done = locked.next_offset.unwrap_or(0);
@@ -326,6 +331,8 @@ impl Pipeline {
         let mark = log_place::mark_of(&last.raw);
         checkpoint::advance_in_tx(&mut tx, fence, mark, at).await?;
         tx.commit().await?;
+        self.outage().is_over();
+        self.count(fence, items, &written, began.elapsed());
         if written.wakes_waiting {
             self.sweep_wanted.notify_one();
         }
@@ -388,6 +395,7 @@ impl Pipeline {
         loop {
             let done = self.dead_letter_once(fence, raw, keeps, decoded, reason).await;
             let Err(error) = done else {
+                self.count_one(fence, raw, Ending::DeadLettered, reason.code());
                 return GroupEnd::Committed;
             };
             attempts = attempts.saturating_add(1);
@@ -400,7 +408,7 @@ impl Pipeline {
                     }
                 }
             }
-            log_retry(&fence.topic, fence.partition, &error, pause);
+            self.tell_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
                 return GroupEnd::Cancelled;
             }
@@ -430,16 +438,6 @@ impl Pipeline {
         tx.commit().await?;
         Ok(())
     }
-}
-
-fn log_retry(topic: &str, partition: i32, error: &StoreError, pause: Duration) {
-    tracing::warn!(
-        topic,
-        partition,
-        error = %telemetry::chain(error),
-        retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-        "batch not written yet"
-    );
 }
 
 /// Rests before the next attempt; true when the lane was asked to stop meanwhile.

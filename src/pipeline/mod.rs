@@ -32,6 +32,8 @@ use crate::config::Topics;
 use crate::domain::matching::Policy;
 use crate::domain::payment_qr::PaymentQr;
 use crate::domain::threshold::Levels;
+use crate::observe::Meters;
+use crate::outage::Outage;
 use crate::store::PgPool;
 use crate::store::load::ProofFeed;
 use crate::wire::{Topic, usage_account};
@@ -108,6 +110,9 @@ pub struct Pipeline {
     rounds: Arc<sweep::Rounds>,
     /// Invoices whose suggestions are to be looked at again.
     touched: Arc<sweep::Touched>,
+    meters: Arc<Meters>,
+    /// Whether the database is lost, and who was told.
+    outage: Arc<Outage>,
 }
 
 impl Pipeline {
@@ -117,6 +122,7 @@ impl Pipeline {
         let rules = Arc::new(rules::Kept::new(None));
         let turns = Arc::new(RwLock::new(()));
         let sweeping = Arc::new(Mutex::new(None));
+        let (meters, outage) = (Arc::new(Meters::new(&settings.topics)), Arc::default());
         let (settings, rounds, touched) = (Arc::new(settings), Arc::default(), Arc::default());
         let on_trial = Arc::default();
         Self {
@@ -131,7 +137,19 @@ impl Pipeline {
             sweeping,
             rounds,
             touched,
+            meters,
+            outage,
         }
+    }
+
+    /// What is counted of its work.
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
+    /// Whether the database is away, and who was told.
+    pub(crate) fn outage(&self) -> &Arc<Outage> {
+        &self.outage
     }
 
     pub fn pool(&self) -> &PgPool {

@@ -19,21 +19,34 @@ pub async fn now(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
     Ok((took <= ANSWER_MAX).then(|| said + took / 2))
 }
 
-/// Tells that this worker's clock is wrong; `since` stays what it was first.
+/// What a worker tells of itself.
+#[derive(Debug)]
+pub struct SignOfLife<'a> {
+    pub owner: &'a str,
+    pub group: &'a str,
+    pub parts: &'a str,
+    pub version: &'a str,
+    pub ahead_ms: i64,
+    /// Its clock is off by more than is allowed.
+    pub wrong: bool,
+    pub started_at: DateTime<Utc>,
+}
+
+/// A worker lives. Since when its clock is wrong stays what it was first; who has been silent for a
+/// day is forgotten.
 pub async fn tell(
     pool: &PgPool,
-    owner: &str,
-    group: &str,
-    ahead_ms: i64,
+    sign: &SignOfLife<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("worker_clock_tell")).bind(owner).bind(group);
-    query.bind(ahead_ms).bind(at).execute(pool).await?;
+    let query = sqlx::query(sql!("worker_clock_tell")).bind(sign.owner).bind(sign.group);
+    let query = query.bind(sign.parts).bind(sign.version).bind(sign.ahead_ms).bind(sign.wrong);
+    query.bind(sign.started_at).bind(at).execute(pool).await?;
     Ok(())
 }
 
-/// It is right, or the worker ends.
-pub async fn right(pool: &PgPool, owner: &str) -> Result<(), StoreError> {
-    sqlx::query(sql!("worker_clock_right")).bind(owner).execute(pool).await?;
+/// A worker ends.
+pub async fn gone(pool: &PgPool, owner: &str) -> Result<(), StoreError> {
+    sqlx::query(sql!("worker_clock_gone")).bind(owner).execute(pool).await?;
     Ok(())
 }

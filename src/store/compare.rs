@@ -75,6 +75,12 @@ pub async fn advance_in_tx(tx: &mut Tx<'_>, horizon: i64) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Forgets what was summed up, so that all of the ledger is summed up anew.
+pub async fn from_the_start_in_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    sqlx::query(sql!("compare_from_the_start")).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Sums up the next rows of the ledger, and compares the payments and invoices whose allocations
 /// came or went back with them. Returns up to where.
 pub async fn fold_in_tx(

@@ -131,10 +131,51 @@ impl StoreError {
             if error.code().is_some_and(|code| matches!(&*code, "57014" | "25P03")))
     }
 
+    /// Whether somebody had what was asked for, and it was not waited for: a lock's time was over,
+    /// or two waited for each other.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| matches!(&*code, "55P03" | "40P01")))
+    }
+
     /// Whether the server had not enough of something, or took too long.
     pub fn is_shortage(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))
             if error.code().is_some_and(|code| code == "57014" || code.starts_with("53")))
+    }
+
+    /// The kind of what passes, for counting.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                match code.as_ref() {
+                    "40P01" => "deadlock",
+                    "40001" | "55P03" => "lock",
+                    "23505" => "race",
+                    // The server goes, starts, or takes no more.
+                    "57P01" | "57P02" | "57P03" | "53300" => "connection",
+                    code if code.starts_with("08") => "connection",
+                    _ => "other",
+                }
+            }
+            Self::Database(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed,
+            ) => "connection",
+            Self::Raced(_) => "race",
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::NotUtf8(_)
+            | Self::Fenced
+            | Self::Unreadable(_)
+            | Self::RulesTooNew
+            | Self::TooWide
+            | Self::Corrupt(_) => "other",
+        }
     }
 
     /// What failed, in a word or two and without data: the server's code and the constraint.

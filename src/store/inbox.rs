@@ -8,10 +8,29 @@ use super::{StoreError, Tx, sql};
 use crate::domain::effect::Ending;
 use crate::domain::ids::{ContentHash, MessageId, RecordId, Source};
 
+/// What the inbox keeps of a content hash: enough to tell two records of one id apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptHash([u8; 16]);
+
+impl KeptHash {
+    pub fn of(hash: &ContentHash) -> Self {
+        Self(hash.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// The first half.
+    pub fn part(hash: &ContentHash) -> &[u8] {
+        hash.split_at(size_of::<Self>()).0
+    }
+
+    fn read(stored: &[u8]) -> Result<Self, StoreError> {
+        stored.try_into().map(Self).map_err(|_| StoreError::Corrupt("an inbox hash"))
+    }
+}
+
 /// What became of a record that was processed before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    pub content_hash: ContentHash,
+    pub content_hash: KeptHash,
     /// Where it was read, if it is dead-lettered: there is its dead letter.
     pub dead_at: Option<Place>,
 }
@@ -39,8 +58,7 @@ pub async fn probe_in_tx(
             source: Source::trusted(row.try_get(0)?),
             id: MessageId::trusted(row.try_get(1)?),
         };
-        let hash: &[u8] = row.try_get(2)?;
-        let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
+        let content_hash = KeptHash::read(row.try_get(2)?)?;
         let dead_at = if Ending::from_word(row.try_get(3)?) == Some(Ending::DeadLettered) {
             Some(Place {
                 topic: row.try_get(4)?,
@@ -58,7 +76,7 @@ pub async fn probe_in_tx(
 /// What the inbox holds of one record.
 #[derive(Debug, Clone)]
 pub struct State {
-    pub content_hash: ContentHash,
+    pub content_hash: KeptHash,
     pub outcome: Ending,
 }
 
@@ -77,8 +95,7 @@ pub async fn states_in_tx(
             source: Source::trusted(row.try_get(0)?),
             id: MessageId::trusted(row.try_get(1)?),
         };
-        let hash: &[u8] = row.try_get(2)?;
-        let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
+        let content_hash = KeptHash::read(row.try_get(2)?)?;
         let outcome = Ending::from_word(row.try_get(3)?);
         let outcome = outcome.ok_or(StoreError::Unreadable("an outcome"))?;
         states.insert(record, State { content_hash, outcome });

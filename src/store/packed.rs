@@ -17,6 +17,8 @@ pub const PLAIN: i16 = 0;
 pub const PACKED: i16 = 1;
 
 const LEVEL: i32 = 3;
+/// Each frame begins with it, so it is not stored.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// No value of a row can be longer. What claims to be is broken, and asks for memory in vain.
 const TEXT_MAX: u64 = 1 << 30;
 
@@ -51,9 +53,9 @@ impl Packer {
 
     /// The form and the bytes. What would not become shorter stays as it is.
     pub fn pack(&mut self, text: &str) -> (i16, Vec<u8>) {
-        let packed = self.0.as_mut().and_then(|packer| packer.compress(text.as_bytes()).ok());
-        match packed {
-            Some(packed) if packed.len() < text.len() => (PACKED, packed),
+        let frame = self.0.as_mut().and_then(|packer| packer.compress(text.as_bytes()).ok());
+        match frame.as_ref().and_then(|frame| frame.strip_prefix(&MAGIC)) {
+            Some(packed) if packed.len() < text.len() => (PACKED, packed.to_vec()),
             _ => (PLAIN, text.as_bytes().to_vec()),
         }
     }
@@ -98,6 +100,7 @@ impl Unpacker {
     }
 
     fn unpacked(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let bytes = &[&MAGIC, bytes].concat();
         let length = get_frame_content_size(bytes).ok()??;
         let length = usize::try_from(Some(length).filter(|length| *length <= TEXT_MAX)?).ok()?;
         let text = self.0.as_mut()?.decompress(bytes, length).ok()?;
@@ -115,8 +118,8 @@ mod tests {
     fn the_dictionaries_are_frozen() {
         use sha2::Digest;
         let frozen = [
-            (&EVENTS, "1de4a46f6b654fe7ec4a9acd797e2708e3a23ffd57b3b91120cfec95dfff280c"),
-            (&EXPLANATIONS, "3be951530ec44b32a08a3446f7b03b80ee96d12746d6bcfeb76f78c491b0cab8"),
+            (&EVENTS, "bf735d9359d2ce0bb6814cdb13f55cdff71230c3b1e122a6aa2ab2b3909f69b1"),
+            (&EXPLANATIONS, "ed6e920fee20bae0895a266c77c5e885910acc595ae6a0e1b52f21f69535d206"),
         ];
         for (dictionary, hash) in frozen {
             assert_eq!(hex::encode(sha2::Sha256::digest(dictionary.bytes)), hash);
@@ -154,7 +157,7 @@ mod tests {
         r#""causationsource":"bank-gateway","data":{"sequence":7,"account_id":"ACC-1"}}"#,
     );
     const GOLDEN: &str = concat!(
-        "28b52ffd63234ef1582700c50100b0312f303a622d62616e6b2d6761746577617931227d7d0bfcf3",
+        "61012700c50100b0312f303a622d62616e6b2d6761746577617931227d7d0bfcf3",
         "0a0110ebec89d130efd56e35314b41f303c42e73f740ba4932d3b734f073",
     );
 
@@ -166,7 +169,7 @@ mod tests {
         r#""allocations":[{"invoice_id":"INV-7","amount":"60.00"}]}"#,
     );
     const GOLDEN_WHY: &str = concat!(
-        "28b52ffd630233d66158006d01004036316578617d5d7d0dfcb39a629b24161fd0eef1d00d454b06",
+        "610258006d01004036316578617d5d7d0dfcb39a629b24161fd0eef1d00d454b06",
         "c6d92b7bfa122343259b42f41ecc385328ff18",
     );
 
@@ -200,7 +203,7 @@ mod tests {
             assert_eq!(unpacker.unpack(form, short), Err(Unreadable::Broken), "{cut}");
         }
         // A frame that claims to hold an exbibyte.
-        let boast = hex::decode("28b52ffde00000000000000010010000").expect("hex");
+        let boast = hex::decode("e00000000000000010010000").expect("hex");
         assert_eq!(unpacker.unpack(PACKED, boast), Err(Unreadable::Broken));
         assert_eq!(unpacker.unpack(PLAIN, vec![0xff]), Err(Unreadable::Broken));
         assert_eq!(unpacker.unpack(form, packed).as_deref(), Ok(TEXT), "it goes on");

@@ -42,6 +42,7 @@ macro_rules! row {
 
 pub mod accounts;
 pub mod advices;
+pub mod book;
 pub mod dead_letters;
 
 pub mod find;

@@ -224,7 +224,13 @@ const PLANTS: &[Plant] = &[
         "I17",
         "one record, two outcomes",
         "
-        INSERT INTO inbox SELECT * FROM inbox WHERE message_id = 'C1'",
+        INSERT INTO inbox_records SELECT * FROM inbox_records WHERE message_id = 'C1'",
+    ),
+    plant(
+        "I17",
+        "a record of no kind",
+        "
+        UPDATE inbox_records SET kind_id = 0 WHERE message_id = 'C1'",
     ),
     plant(
         "I17",
@@ -236,7 +242,7 @@ const PLANTS: &[Plant] = &[
         "I20",
         "applied and dead",
         "
-        UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C4'",
+        UPDATE inbox_records SET outcome = 'applied' WHERE message_id = 'C4'",
     ),
     plant("I21", "an event that waits", "UPDATE relay_progress SET horizon = 3"),
     plant(
@@ -342,7 +348,7 @@ const PLANTS: &[Plant] = &[
         "A8",
         "an open letter of an applied record",
         "
-        UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C4'",
+        UPDATE inbox_records SET outcome = 'applied' WHERE message_id = 'C4'",
     ),
     plant(
         "A8",
@@ -374,7 +380,7 @@ const PLANTS: &[Plant] = &[
     plant(
         "A8",
         "an undecodable letter that is applied",
-        "UPDATE inbox SET outcome = 'applied' WHERE message_id = 'c:0:6'",
+        "UPDATE inbox_records SET outcome = 'applied' WHERE message_id = 'c:0:6'",
     ),
     plant(
         "A9",
@@ -390,7 +396,7 @@ const PLANTS: &[Plant] = &[
     plant(
         "A9",
         "a command that waits after its answer",
-        "UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C3'",
+        "UPDATE inbox_records SET outcome = 'applied' WHERE message_id = 'C3'",
     ),
     plant(
         "A10",
@@ -471,7 +477,7 @@ const UNGUARD: &str = "
             EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.relation, c.conname);
         END LOOP;
     END $$;
-    DROP INDEX outbox_gapless, allocations_live_pair;";
+    DROP INDEX outbox_1_gapless, allocations_live_pair;";
 
 async fn found(connection: &mut PgConnection, invariant: &Invariant) -> Vec<String> {
     let rows = sqlx::query(invariant.sql).persistent(false).fetch_all(connection).await;

@@ -407,10 +407,10 @@ async fn lots_payables_and_sequences_have_fences_of_their_own() {
                created_at) VALUES ('account', 'ACC-1', 1, 1, 0, '{}', now())",
             now,
             "23505",
-            "outbox_gapless",
+            "outbox_1_gapless",
         ),
         (
-            "UPDATE inbox SET outcome = 'rejected', code = NULL",
+            "UPDATE inbox_records SET outcome = 'rejected', code = NULL",
             now,
             "23514",
             "inbox_refusals_have_codes",

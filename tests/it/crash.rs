@@ -51,7 +51,7 @@ const LETTERS: &str = "SELECT code, status, count(*) FROM dead_letters GROUP BY 
 const DEADLY: [&str; 2] = [
     "CREATE FUNCTION deadly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
          PERFORM pg_advisory_xact_lock(26, 8); PERFORM pg_sleep(30); RETURN NEW; END $$",
-    "CREATE TRIGGER deadly BEFORE INSERT ON inbox FOR EACH ROW
+    "CREATE TRIGGER deadly BEFORE INSERT ON inbox_records FOR EACH ROW
          WHEN (NEW.message_id = 'deadly') EXECUTE FUNCTION deadly()",
 ];
 const IN_HAND: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
@@ -128,7 +128,7 @@ async fn kills_from_outside_put_nothing_aside() {
              BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$",
         )
         .await;
-    let slow = "CREATE TRIGGER slow AFTER INSERT ON inbox EXECUTE FUNCTION slow()";
+    let slow = "CREATE TRIGGER slow AFTER INSERT ON inbox_records EXECUTE FUNCTION slow()";
     world.database.execute(slow).await;
     let mut state = 20_261_128_u64;
     for round in 0..by_length(8, 40) {
@@ -148,7 +148,7 @@ async fn kills_from_outside_put_nothing_aside() {
         tokio::time::sleep(Duration::from_millis((state >> 33) % 300)).await;
         kill(process);
     }
-    world.database.execute("DROP TRIGGER slow ON inbox").await;
+    world.database.execute("DROP TRIGGER slow ON inbox_records").await;
     let process = spawn(&world);
     let applied = "SELECT count(*) FROM inbox WHERE outcome = 'applied'";
     world.until(applied, &(2 * count).to_string()).await;
@@ -192,7 +192,7 @@ async fn a_thousand_suspects_cost_thirty_two_transactions() {
         .collect();
     let processed = direct.pipeline.process(&mut lane, batch, &LaneCancel::new()).await;
     assert_eq!(processed, Processed::Committed { next_offset: 1_000 });
-    let transactions = "SELECT count(DISTINCT xmin::text) FROM inbox";
+    let transactions = "SELECT count(DISTINCT xmin::text) FROM inbox_records";
     assert_eq!(direct.database.value(transactions).await, "32");
     assert_eq!(direct.database.value("SELECT count(*) FROM crash_guards").await, "0");
     direct.finish().await;
@@ -295,7 +295,7 @@ async fn processes_that_stood_still_on_trial_are_no_deaths() {
             }
         };
         if round == 4 {
-            direct.database.execute("DROP TRIGGER deadly ON inbox").await;
+            direct.database.execute("DROP TRIGGER deadly ON inbox_records").await;
             let (done, ()) = tokio::join!(run, goes_on);
             assert_eq!(done, Processed::Committed { next_offset: 1 });
             break;
@@ -335,7 +335,7 @@ async fn a_process_that_ends_in_order_on_trial_is_no_death() {
         until(&direct, IN_HAND, "0").await;
         assert_eq!(direct.database.value(DEATHS).await, "1");
     }
-    direct.database.execute("DROP TRIGGER deadly ON inbox").await;
+    direct.database.execute("DROP TRIGGER deadly ON inbox_records").await;
     let done = processed(&direct, &another(&direct)).await;
     assert_eq!(done, Processed::Committed { next_offset: 1 });
     assert_applied(&direct).await;
@@ -395,7 +395,7 @@ async fn what_lay_in_the_log_is_noted_batch_by_batch() {
                  WHERE NEW.record_offset BETWEEN trial_first AND trial_last);
              RETURN NULL; END $$",
         "GRANT ALL ON noted TO topup_worker",
-        "CREATE TRIGGER noted AFTER INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION noted()",
+        "CREATE TRIGGER noted AFTER INSERT ON inbox_records FOR EACH ROW EXECUTE FUNCTION noted()",
     ];
     for statement in noted {
         direct.database.execute(statement).await;

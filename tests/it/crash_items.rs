@@ -269,7 +269,9 @@ async fn kills_from_outside_put_no_item_aside() {
     for round in 0..by_length(8, 40) {
         let process = spawn(&direct);
         let started = std::time::Instant::now();
-        let noted = "SELECT count(*) FROM items_in_hand WHERE lease_until > now()";
+        // It has items in hand, or has ended them all.
+        let noted = "SELECT (SELECT count(*) FROM items_in_hand WHERE lease_until > now())
+            + (NOT EXISTS (SELECT FROM waiting_commands))::int";
         while direct.database.value(noted).await == "0" && started.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

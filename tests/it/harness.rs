@@ -27,8 +27,8 @@ pub use database::Database;
 pub use direct::{Direct, Ended};
 pub use kafka::Read;
 
-/// Far beyond what any wait needs; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Far beyond what any wait needs, also beside other work; reaching it is a failure.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How many rows are still to be published.
 pub const UNPUBLISHED: &str = "SELECT (SELECT count(*) FROM outbox_next(NULL))
@@ -110,6 +110,13 @@ impl World {
 
     pub async fn start_with(&self, config: &Config) -> Worker {
         let worker = Worker::start(config, Only::ALL, Clock::System).await;
+        worker.expect("worker starts")
+    }
+
+    /// A worker that does nothing but publish.
+    pub async fn start_only(&self) -> Worker {
+        let only = Only { commands: false, bank: false, usage: false, relay: true, jobs: false };
+        let worker = Worker::start(&self.config(), only, Clock::System).await;
         worker.expect("worker starts")
     }
 

@@ -44,7 +44,8 @@ async fn pruning_lets_nothing_happen_twice() {
     }
     let outcomes = "SELECT count(*) FROM inbox WHERE outcome = 'applied'";
     assert_eq!(direct.database.value(outcomes).await, applied);
-    let tables = ["outbox", "inbox", "inbox_repeats", "job_runs", "jobs", "pruned", "accounts"];
+    let tables =
+        ["outbox", "inbox_records", "inbox_repeats", "job_runs", "jobs", "pruned", "accounts"];
     let before = direct.database.fingerprint(&tables).await;
     let later = Clock::System.now() + TimeDelta::days(500);
     let (runner, _stop) = runner_at(&direct, later);
@@ -56,7 +57,8 @@ async fn pruning_lets_nothing_happen_twice() {
         direct.run(std::slice::from_ref(item)).await;
     }
     assert_eq!(direct.database.fingerprint(&tables).await, before);
-    let refused = direct.database.refused("DELETE FROM inbox WHERE message_id = 'b-1'").await;
+    let refused =
+        direct.database.refused("DELETE FROM inbox_records WHERE message_id = 'b-1'").await;
     assert_eq!(refused, "inbox_guard_stays");
     direct.finish().await;
 }
@@ -367,14 +369,16 @@ async fn a_table_that_cannot_be_pruned_stops_no_other() {
     for statement in [
         "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$
              BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514', CONSTRAINT = 'test'; END $$",
-        "CREATE TRIGGER stay BEFORE DELETE ON inbox FOR EACH ROW EXECUTE FUNCTION stay()",
+        "CREATE TRIGGER stay BEFORE DELETE ON inbox_records FOR EACH ROW EXECUTE FUNCTION stay()",
     ] {
         direct.database.execute(statement).await;
     }
-    let old = "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-                   partition, record_offset, processed_at, guards)
-               VALUES ('old', 'old', decode(repeat('00', 32), 'hex'), 'topup.invoice.create.v1',
-                   'applied', 'old', 0, 1, now(), false)";
+    let old = "WITH k AS (INSERT INTO inbox_kinds (topic, partition, message_type)
+                   VALUES ('old', 0, 'topup.invoice.create.v1') RETURNING kind_id)
+               INSERT INTO inbox_records (source, message_id, content_hash, kind_id, outcome,
+                   record_offset, processed_at, guards)
+               SELECT 'old', 'old', decode(repeat('00', 16), 'hex'), kind_id, 'applied', 1, now(),
+                   false FROM k";
     direct.database.execute(old).await;
     let later = now + TimeDelta::days(500);
     let report = run_job(&direct, Job::Prune, later).await;
@@ -385,7 +389,7 @@ async fn a_table_that_cannot_be_pruned_stops_no_other() {
     let left = "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM job_runs
                 WHERE job = 'reconcile')";
     assert_eq!(direct.database.lines(left).await, ["0|0"]);
-    direct.database.execute("DROP TRIGGER stay ON inbox").await;
+    direct.database.execute("DROP TRIGGER stay ON inbox_records").await;
     let report = run_job(&direct, Job::Prune, later + TimeDelta::seconds(1)).await;
     assert_eq!(report.findings, 0, "{report:?}");
     assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");

@@ -263,8 +263,15 @@ async fn pruning_takes_what_is_old_and_no_money() {
     let repeated = direct.command("c-1", "invoice.create", &invoice("INV-1", "ACC-1", "100.00"));
     direct.run(std::slice::from_ref(&repeated)).await;
     direct.database.published(2).await;
-    let tables =
-        ["outbox", "relay_progress", "inbox", "inbox_repeats", "job_runs", "jobs", "pruned"];
+    let tables = [
+        "outbox",
+        "relay_progress",
+        "inbox_records",
+        "inbox_repeats",
+        "job_runs",
+        "jobs",
+        "pruned",
+    ];
     let before = direct.database.fingerprint(&tables).await;
     let soon = Clock::System.now() + TimeDelta::days(500);
     let prune = async |seconds| {

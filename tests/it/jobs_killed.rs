@@ -168,10 +168,12 @@ async fn busy(test: &str) -> Direct {
     }
     for statement in [
         "UPDATE waiting_commands SET deadline = now() - interval '1 hour'",
-        "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-                partition, record_offset, processed_at, guards)
-             SELECT 'old', 'old-' || i, decode(repeat('00', 32), 'hex'), 'old', 'applied', 'old', 0,
-                i, now() - interval '500 days', false FROM generate_series(1, 100000) i",
+        "WITH k AS (INSERT INTO inbox_kinds (topic, partition, message_type)
+             VALUES ('old', 0, 'old') RETURNING kind_id)
+         INSERT INTO inbox_records (source, message_id, content_hash, kind_id, outcome,
+                record_offset, processed_at, guards)
+             SELECT 'old', 'old-' || i, decode(repeat('00', 16), 'hex'), kind_id, 'applied', i,
+                now() - interval '500 days', false FROM k, generate_series(1, 100000) i",
         "ANALYZE",
     ] {
         direct.database.execute(statement).await;

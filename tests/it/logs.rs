@@ -39,7 +39,7 @@ async fn the_text_of_a_slow_statement_is_not_logged() {
     for statement in [
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$",
-        "CREATE TRIGGER slow AFTER INSERT ON inbox EXECUTE FUNCTION slow()",
+        "CREATE TRIGGER slow AFTER INSERT ON inbox_records EXECUTE FUNCTION slow()",
     ] {
         world.database.execute(statement).await;
     }
@@ -72,7 +72,7 @@ async fn partitions_that_are_left_with_batches_in_flight_are_one_line() {
     world.publish_all(records.collect()).await;
     // Nobody writes while this is open, and each batch stays in flight.
     let mut held = world.database.admin.begin().await.expect("a transaction");
-    let lock = "LOCK TABLE inbox IN EXCLUSIVE MODE";
+    let lock = "LOCK TABLE inbox_records IN EXCLUSIVE MODE";
     sqlx::query(lock).execute(&mut *held).await.expect("locked");
     let (first, path) = logging(&world, "first");
     let waits = "SELECT count(*) >= 8 FROM pg_stat_activity WHERE wait_event_type = 'Lock'

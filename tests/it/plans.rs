@@ -26,7 +26,7 @@ const GROWING: [&str; 43] = [
     "failing_items",
     "further_decisions",
     "holds",
-    "inbox",
+    "inbox_records",
     "inbox_repeats",
     "invoice_references",
     "invoices",

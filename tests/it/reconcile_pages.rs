@@ -164,3 +164,40 @@ async fn what_was_summed_is_not_summed_again() {
     }
     desk.direct.finish().await;
 }
+
+/// Sums that are wrong say so in each run; a person has them made anew. What is wrong with a
+/// balance is found after it as before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sums_that_are_wrong_are_made_anew_from_the_ledger() {
+    const SUMS: &str = "SELECT account_id, posted FROM ledger_sums ORDER BY 1";
+    let mut desk = Desk::new("rp_anew").await;
+    desk.paid(1, "ACC-1").await;
+    desk.paid(2, "ACC-2").await;
+    assert_eq!(desk.reconciled().await, "0: 0 drifts, 0 new, 0 gone");
+    let right = desk.direct.database.lines(SUMS).await;
+    let wrong = [
+        "UPDATE ledger_sums SET posted = posted + 7 WHERE account_id = 'ACC-1'",
+        "DELETE FROM ledger_sums WHERE account_id = 'ACC-2'",
+    ];
+    for sql in wrong {
+        desk.direct.database.execute(sql).await;
+    }
+    assert_eq!(desk.reconciled().await, "2: 2 drifts, 2 new, 0 gone");
+    assert_eq!(desk.reconciled().await, "2: 2 drifts, 0 new, 0 gone");
+    // The command adds up the ledger itself.
+    assert!(desk.found().await.is_empty());
+    let anew = async |desk: &Desk| desk.run_from_the_start(Clock::System.now()).await;
+    let summed = "; the ledger was summed up from its start";
+    assert_eq!(anew(&desk).await, format!("0: 0 drifts, 0 new, 2 gone{summed}"));
+    assert_eq!(desk.direct.database.lines(SUMS).await, right);
+    // A run that dies once the sums are gone is followed by any other.
+    for sql in wrong.into_iter().chain(["SELECT compare_from_the_start()"]) {
+        desk.direct.database.execute(sql).await;
+    }
+    assert_eq!(desk.reconciled().await, "0: 0 drifts, 0 new, 0 gone");
+    assert_eq!(desk.direct.database.lines(SUMS).await, right);
+    let short = "UPDATE accounts SET balance = balance - 5 WHERE account_id = 'ACC-1'";
+    desk.direct.database.execute(short).await;
+    assert_eq!(anew(&desk).await, format!("2: 2 drifts, 2 new, 0 gone{summed}"));
+    desk.direct.database.abandon().await;
+}

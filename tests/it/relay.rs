@@ -1,6 +1,7 @@
 //! The relay: nothing that Kafka refuses holds back what it takes.
 
 mod progress;
+mod ranges;
 
 use std::process::{Child, Command, Stdio};
 

@@ -380,6 +380,7 @@ const NOT_MEASURED: [(&str, &str); 43] = [
     ("operator_command_note", "one row"),
     ("operator_command_unread", "the commands of a day about the same things"),
     ("compare_", "a job, in pages, once a day: what grows is asked for by its plan"),
+    ("outbox_range", "the few ranges; one that goes is counted once"),
     ("outbox_", "the rows that it is given"),
     ("parked_return_tried", "one row"),
     ("partition_states_tell", "one row of each partition"),

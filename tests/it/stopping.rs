@@ -19,7 +19,7 @@ const BOUND: Duration = Duration::from_secs(INTAKE_SECONDS + 8 + 6);
 
 /// What becomes of the connections to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
+pub enum Line {
     Up,
     /// Bytes go nowhere, and nothing is closed: a server that is stopped.
     Frozen,
@@ -28,13 +28,13 @@ enum Line {
 }
 
 /// A way to the database that can be cut.
-struct Way {
+pub struct Way {
     port: u16,
-    line: watch::Sender<Line>,
+    pub line: watch::Sender<Line>,
 }
 
 impl Way {
-    async fn to(database_url: &str) -> Self {
+    pub async fn to(database_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let line = watch::Sender::new(Line::Up);
@@ -47,7 +47,7 @@ impl Way {
         Self { port, line }
     }
 
-    fn url(&self, database_url: &str) -> String {
+    pub fn url(&self, database_url: &str) -> String {
         database_url.replace(server_of(database_url), &format!("127.0.0.1:{}", self.port))
     }
 }

@@ -131,7 +131,10 @@ async fn what_was_charged_in_a_month_that_is_gone_is_not_charged_again() {
     // The outcome of its record is there.
     let again = ends(&mut direct, "u1", "charge", &charge("U1", "A", "3")).await;
     assert_eq!(again.0, "duplicate");
-    direct.database.execute("DELETE FROM inbox WHERE source = 'rating' AND NOT guards").await;
+    direct
+        .database
+        .execute("DELETE FROM inbox_records WHERE source = 'rating' AND NOT guards")
+        .await;
     for (id, data) in [
         ("u1", charge("U1", "A", "3")),
         ("u2-again", charge("U2", "A", "9.5")),

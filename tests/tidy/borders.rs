@@ -54,9 +54,11 @@ const AREAS: [Area; 4] = [
 ];
 
 /// Crates that one place owns.
-const OWNED: [(&str, &str); 4] = [
+const OWNED: [(&str, &str); 6] = [
     ("apalis", "src/jobs"),
     ("apalis_cron", "src/jobs"),
+    ("axum", "src/observe"),
+    ("prometheus_client", "src/observe"),
     ("sqlx", "src/store"),
     ("zstd", "src/store"),
 ];

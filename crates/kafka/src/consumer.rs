@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::config::ConsumerConfig;
 use super::context::Context;
 use super::error::KafkaError;
-use super::lane::BatchHandler;
+use super::lane::{BatchHandler, LaneCancel};
 use super::poll_loop::{PollLoop, ShutdownReport};
 use super::probe::Probe;
 use super::shared::Shared;
@@ -140,6 +140,12 @@ impl Topics {
     /// How many partitions a topic has; `None` when Kafka does not answer, or does not know it.
     pub async fn partitions(&self, topic: &str) -> Option<usize> {
         self.0.partitions(topic).await
+    }
+
+    /// Where the log of a partition ends; `None` when Kafka does not answer.
+    pub async fn end(&self, topic: &Arc<str>, partition: i32) -> Option<i64> {
+        let log = self.0.log_now(topic, partition, &LaneCancel::new()).await?;
+        log.ok().map(|log| log.high)
     }
 
     /// Why no partition of a topic is assigned, and how many it has (1 if that is not known):

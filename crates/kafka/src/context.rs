@@ -107,6 +107,7 @@ impl Context {
             slots.assign(topic, *partition, now);
         }
         drop(slots);
+        self.shared.joins();
         // Paused until the database has said where to start: see `slots`.
         if let Err(error) = pause(consumer, &keys) {
             tracing::warn!(%error, "new partitions could not be paused");

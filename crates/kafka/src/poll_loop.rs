@@ -119,6 +119,7 @@ impl<H: BatchHandler> PollLoop<H> {
     }
 
     fn poll(&mut self, first_wait: Duration) {
+        self.shared.turns();
         let mut wait = first_wait;
         for _ in 0..POLL_RECORDS {
             // None also stands for an event that was handled, for example a rebalance.

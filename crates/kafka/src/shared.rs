@@ -34,6 +34,10 @@ pub(super) struct Shared {
     /// Until when lanes may finish, once the consumer is to stop.
     stop: Mutex<Option<Instant>>,
     running: AtomicBool,
+    joined: AtomicBool,
+    began: Instant,
+    /// When the thread turned last, in milliseconds since it began.
+    turned: AtomicU64,
     /// Errors after which records may have been passed over; see `lane_task`.
     pub errors: Arc<AtomicU64>,
     pub revoke_wait: Duration,
@@ -49,6 +53,9 @@ impl Shared {
             failure: watch::Sender::new(None),
             stop: Mutex::default(),
             running: AtomicBool::new(true),
+            joined: AtomicBool::new(false),
+            began: Instant::now(),
+            turned: AtomicU64::new(0),
             errors: Arc::default(),
             revoke_wait,
         }
@@ -107,8 +114,25 @@ impl Shared {
         self.running.store(false, Ordering::Release);
     }
 
+    /// The consumer thread is not stuck.
+    pub(crate) fn turns(&self) {
+        self.turned.store(self.millis(), Ordering::Release);
+    }
+
+    /// The group has shared its partitions out.
+    pub(crate) fn joins(&self) {
+        self.joined.store(true, Ordering::Release);
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn status(&self) -> ConsumerStatus {
+        let silent = self.millis().saturating_sub(self.turned.load(Ordering::Acquire));
         ConsumerStatus {
+            silent_for: Duration::from_millis(silent),
+            joined: self.joined.load(Ordering::Acquire),
             running: self.running.load(Ordering::Acquire),
             partitions: self.slots().status(),
             last_error: lock(&self.last_error).clone(),

@@ -1,6 +1,7 @@
 //! What the consumer tells about itself, for readiness and `topup status`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::trouble::HeldAs;
 
@@ -13,6 +14,10 @@ pub struct ConsumerStatus {
     pub partitions: Vec<PartitionStatus>,
     /// The last error of the client, for example that no broker can be reached.
     pub last_error: Option<String>,
+    /// How long ago the consumer thread began its last turn.
+    pub silent_for: Duration,
+    /// The group has shared its partitions out, be it that none is ours.
+    pub joined: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
 use crate::store::PgPool;
 use crate::store::dead_letters::{self, Act, GivenUp, LetterState, Who};
-use crate::store::inbox::{Known, Place};
+use crate::store::inbox::{KeptHash, Known, Place};
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx, inbox};
 use crate::wire::origin::{Origin, is_partial, origin, without_origin};
@@ -218,7 +218,9 @@ async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Seen, StoreError> {
     let states = inbox::states_in_tx(tx, std::slice::from_ref(&record)).await?;
     Ok(match states.get(&record) {
         None => Seen::New(record, message.content_hash),
-        Some(state) if state.content_hash != message.content_hash => Seen::Conflict(record),
+        Some(state) if state.content_hash != KeptHash::of(&message.content_hash) => {
+            Seen::Conflict(record)
+        }
         Some(state) => match state.outcome {
             Ending::DeadLettered => {
                 let known = inbox::probe_in_tx(tx, &[&record]).await?;
@@ -268,7 +270,7 @@ async fn letter_here(tx: &mut Tx<'_>, letter: GivenUp<'_>) -> Result<Imported, S
 async fn of_place(tx: &mut Tx<'_>, raw: &RawRecordRow) -> Result<Seen, StoreError> {
     let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
     let known = inbox::probe_in_tx(tx, &[&place, &exact]).await?;
-    let same = known.get(&place).filter(|known| known.content_hash == hash);
+    let same = known.get(&place).filter(|known| known.content_hash == KeptHash::of(&hash));
     let here = same.map(|known| (&place, known));
     if let Some((record, known)) = here.or_else(|| known.get_key_value(&exact)) {
         let result = dead_here(tx, record, known).await?;

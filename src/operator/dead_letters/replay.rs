@@ -25,7 +25,7 @@ use crate::pipeline::batch::{Ended, Item, place_of, run_in_turn_in_tx};
 use crate::pipeline::{Pipeline, Turn, decode_again};
 use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Who};
 use crate::store::error::Disposition;
-use crate::store::inbox::{self, Update};
+use crate::store::inbox::{self, KeptHash, Update};
 use crate::store::load::Locks;
 use crate::store::replay_runs::{self, ReplayRun};
 use crate::store::{StoreError, Tx, next_id_block};
@@ -465,7 +465,11 @@ fn is_conflict(letter: &DeadLetter) -> bool {
 /// What the inbox says already; none: it is to be decided.
 fn known(ready: &Ready<'_>, state: &inbox::State) -> Option<Replayed> {
     let letter = ready.letter;
-    let same = ready.item.decoded.as_ref().is_ok_and(|m| m.content_hash == state.content_hash);
+    let same = ready
+        .item
+        .decoded
+        .as_ref()
+        .is_ok_and(|m| KeptHash::of(&m.content_hash) == state.content_hash);
     let conflict = Replayed::StillFailing { code: DeadLetterReason::Conflict.code().to_owned() };
     match state.outcome {
         Ending::DeadLettered if same => None,

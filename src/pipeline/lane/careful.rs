@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{GroupEnd, Lane, RETRY_FIRST, log_retry, rest, to_item, to_raw};
+use super::{GroupEnd, Lane, RETRY_FIRST, rest, to_item, to_raw};
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{LaneCancel, Record};
 use crate::pipeline::Pipeline;
@@ -49,7 +49,7 @@ impl Pipeline {
             };
             match error.disposition() {
                 Disposition::Abandon => return Err(GroupEnd::Fenced),
-                Disposition::Retry => log_retry(&fence.topic, fence.partition, &error, pause),
+                Disposition::Retry => self.tell_retry(&fence.topic, fence.partition, &error, pause),
                 Disposition::Bisect | Disposition::Suspect | Disposition::Unread => {
                     tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
                     return Ok(None);
@@ -103,7 +103,7 @@ impl Pipeline {
             match guard.look_again(self.pool(), fence).await {
                 Ok(()) => return Ok(guard.kills(first)),
                 Err(StoreError::Fenced) => return Err(GroupEnd::Fenced),
-                Err(error) => log_retry(&fence.topic, fence.partition, &error, pause),
+                Err(error) => self.tell_retry(&fence.topic, fence.partition, &error, pause),
             }
             if rest(&mut pause, cancel).await {
                 return Err(GroupEnd::Cancelled);
@@ -208,7 +208,7 @@ impl Pipeline {
                 Disposition::Abandon => return GroupEnd::Fenced,
                 Disposition::Bisect | Disposition::Unread => break,
                 Disposition::Suspect | Disposition::Retry => {
-                    log_retry(&fence.topic, fence.partition, &error, pause);
+                    self.tell_retry(&fence.topic, fence.partition, &error, pause);
                 }
             }
             if rest(&mut pause, cancel).await {

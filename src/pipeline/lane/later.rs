@@ -1,6 +1,6 @@
 //! What meets a row that a later version wrote: kept, and done by a worker that can read it.
 
-use super::{GroupEnd, Next, RETRY_FIRST, log_retry, next_step, rest};
+use super::{GroupEnd, Next, RETRY_FIRST, next_step, rest};
 use crate::domain::decide::bank::bank_key;
 use crate::domain::decide::guards;
 use crate::domain::effect::{Ending, Need};
@@ -50,12 +50,13 @@ impl Pipeline {
         let mut pause = RETRY_FIRST;
         loop {
             let Err(error) = self.wait_for_version(fence, item, message).await else {
+                self.count_one(fence, &item.raw, Ending::Waiting, Need::Version.code());
                 return GroupEnd::Committed;
             };
             if error.disposition() == Disposition::Abandon {
                 return GroupEnd::Fenced;
             }
-            log_retry(&fence.topic, fence.partition, &error, pause);
+            self.tell_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
                 return GroupEnd::Cancelled;
             }
@@ -85,7 +86,7 @@ impl Pipeline {
                 Next::GiveUp | Next::Keep => return None,
                 Next::Again | Next::Halve => {}
             }
-            log_retry(&fence.topic, fence.partition, &error, pause);
+            self.tell_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
                 return Some(GroupEnd::Cancelled);
             }

@@ -8,6 +8,7 @@ use crate::domain::ids::{ContentHash, RecordId};
 use crate::domain::input::Queued;
 use crate::domain::queue::EVERYTHING;
 use crate::domain::usage::Usage;
+use crate::store::inbox::KeptHash;
 use crate::store::{StoreError, Tx, outbox};
 
 /// Where a record was read.
@@ -175,7 +176,7 @@ async fn inbox_of_partition(
     store!(tx, "insert_inbox", for r in rows {
         source: r.record.source.as_str(),
         message_id: r.record.id.as_str(),
-        content_hash: r.content_hash.as_slice(),
+        content_hash: KeptHash::part(&r.content_hash),
         message_type: r.message_type,
         outcome: r.outcome.word(),
         code: r.code.as_deref(),

@@ -2,15 +2,19 @@
 -- A place of the log is no identity: a topic that is read again, or created anew, repeats it.
 SELECT format('record %s/%s', source, message_id) AS subject,
        format('it is in the inbox %s times', count(*)) AS detail
-  FROM inbox
+  FROM inbox_records
  GROUP BY source, message_id
 HAVING count(*) > 1
+UNION ALL
+SELECT format('record %s/%s', i.source, i.message_id), 'nothing says what kind of record it is'
+  FROM inbox_records i
+ WHERE NOT EXISTS (SELECT FROM inbox_kinds k WHERE k.kind_id = i.kind_id)
 UNION ALL
 SELECT format('record %s/%s', r.source, r.message_id),
        format('it came again at %s:%s:%s and is not in the inbox', r.topic, r.partition,
               r.record_offset)
   FROM inbox_repeats r
- WHERE NOT EXISTS (SELECT FROM inbox i
+ WHERE NOT EXISTS (SELECT FROM inbox_records i
                     WHERE i.source = r.source AND i.message_id = r.message_id)
 
 -- name: audit_not_applied_and_dead
@@ -76,15 +80,18 @@ SELECT format('allocation %s', x.allocation_id),
    AND NOT EXISTS (SELECT FROM remittance_advices a WHERE a.used_by_payment = x.payment_id)
 
 -- name: audit_events_are_gapless
--- Once the outbox was pruned, the beginning of a key may be gone, and all of a quiet one.
+-- Once the outbox was pruned, the beginning of a key may be gone, and all of a quiet one. What was
+-- written before that and is still there, beside what another key needs, may have lost what came
+-- after it.
 WITH cut AS (
-    SELECT EXISTS (SELECT 1 FROM pruned WHERE table_name = 'outbox') AS short
+    SELECT coalesce(max(before), '-infinity') AS before FROM pruned WHERE table_name = 'outbox'
 ), runs AS (
     SELECT key_kind, record_key, first_sequence, first_sequence + events AS next_sequence,
-           lag(first_sequence + events, 1,
-               CASE WHEN (SELECT short FROM cut) THEN first_sequence ELSE 1 END) OVER (
-               PARTITION BY key_kind, record_key ORDER BY first_sequence) AS expected
+           created_at < (SELECT before FROM cut) AS old,
+           lag(first_sequence + events) OVER of_key AS expected,
+           coalesce(lag(created_at) OVER of_key, '-infinity') < (SELECT before FROM cut) AS short
       FROM outbox
+    WINDOW of_key AS (PARTITION BY key_kind, record_key ORDER BY first_sequence)
 ), counters AS (
     SELECT 'account' AS key_kind, account_id AS record_key, event_sequence FROM accounts
     UNION ALL
@@ -92,12 +99,15 @@ WITH cut AS (
     UNION ALL
     SELECT 'bank', bank_account, event_sequence FROM bank_feeds
 ), ends AS (
-    SELECT key_kind, record_key, max(next_sequence) - 1 AS last FROM runs GROUP BY 1, 2
+    SELECT key_kind, record_key, max(next_sequence) - 1 AS last, bool_and(old) AS old
+      FROM runs GROUP BY 1, 2
 )
 SELECT format('%s %s', key_kind, record_key) AS subject,
-       format('an event numbered %s stands where %s is due', first_sequence, expected) AS detail
+       format('an event numbered %s stands where %s is due', first_sequence,
+              coalesce(expected, 1)) AS detail
   FROM runs
- WHERE first_sequence <> expected
+ WHERE first_sequence <> coalesce(expected, 1)
+   AND NOT (short AND first_sequence > coalesce(expected, 1))
 UNION ALL
 SELECT format('%s %s', coalesce(e.key_kind, c.key_kind), coalesce(e.record_key, c.record_key)),
        format('its last event is %s and its counter says %s', coalesce(e.last, 0),
@@ -105,7 +115,8 @@ SELECT format('%s %s', coalesce(e.key_kind, c.key_kind), coalesce(e.record_key, 
   FROM ends e
   FULL JOIN counters c ON c.key_kind = e.key_kind AND c.record_key = e.record_key
  WHERE coalesce(e.last, 0) <> coalesce(c.event_sequence, 0)
-   AND NOT (e.last IS NULL AND (SELECT short FROM cut))
+   AND NOT (coalesce(e.last, 0) < c.event_sequence AND coalesce(e.old, true)
+            AND EXISTS (SELECT FROM pruned WHERE table_name = 'outbox'))
 
 -- name: audit_dead_letters_match_inbox
 -- The inbox row of a letter has its place and its id.

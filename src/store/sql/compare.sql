@@ -19,6 +19,9 @@ WHERE l.locktype = 'relation' AND l.relation = 'id_blocks'::regclass
 -- name: compare_horizon
 UPDATE compared SET horizon = $1 WHERE only_row AND horizon < $1
 
+-- name: compare_from_the_start
+SELECT compare_from_the_start()
+
 -- name: compare_fold_end
 -- The last id of the next $3 rows of the ledger behind $1; up to $2 where there are fewer.
 SELECT CASE WHEN count(*) = $3::bigint THEN max(ledger_transaction_id) ELSE $2::bigint END

@@ -3,13 +3,13 @@
 -- was refused, waits or is dead stays for ever. The next page behind $3 in time: what stays of it
 -- is read once a run. Index: inbox_prunable.
 WITH page AS (
-    SELECT i.processed_at FROM inbox i
+    SELECT i.processed_at FROM inbox_records i
     WHERE i.processed_at < $1 AND i.processed_at > coalesce($3::timestamptz, '-infinity')
       AND i.outcome IN ('applied', 'duplicate')
       AND NOT i.guards
     ORDER BY i.processed_at LIMIT $2),
 gone AS (
-    DELETE FROM inbox i
+    DELETE FROM inbox_records i
     WHERE i.processed_at <= (SELECT max(processed_at) FROM page)
       AND i.processed_at > coalesce($3::timestamptz, '-infinity')
       AND i.outcome IN ('applied', 'duplicate')
@@ -80,3 +80,18 @@ SELECT close_usage(least($1, now() - interval '180 days'))
 
 -- name: usage_prune
 SELECT prune_usage()
+
+-- name: outbox_ranges
+-- Where the ranges of the outbox are, and the last id that was given out.
+SELECT coalesce(min(r.since), 1) AS oldest, l.last,
+       coalesce(max(r.since) FILTER (WHERE r.since <= l.last), 1) AS current,
+       coalesce(max(r.until), 1) AS made
+  FROM (SELECT coalesce(pg_sequence_last_value('outbox_outbox_id_seq'), 0) AS last) l
+  LEFT JOIN outbox_ranges r ON true
+ GROUP BY l.last
+
+-- name: outbox_range_make
+SELECT make_outbox_range($1)
+
+-- name: outbox_range_drop
+SELECT drop_outbox_range($1)

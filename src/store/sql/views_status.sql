@@ -109,10 +109,13 @@ SELECT h.pid, coalesce(h.application_name, '') AS application, coalesce(h.usenam
  ORDER BY longest_seconds DESC, h.pid
  LIMIT 20
 
--- name: views_status_clocks
--- Workers whose clock is wrong, as they told within the last two minutes.
-SELECT owner, ahead_ms, since FROM worker_clocks
- WHERE told_at > clock_timestamp() - interval '2 minutes' ORDER BY owner
+-- name: views_status_workers
+-- One row for each worker that told of itself within the last day; one that is silent for 90 s may
+-- be gone.
+SELECT owner, consumer_group, parts, version, started_at, told_at,
+       greatest(extract(epoch FROM clock_timestamp() - told_at), 0)::bigint AS silent_seconds,
+       told_at > clock_timestamp() - interval '90 seconds' AS alive, ahead_ms, wrong_since
+  FROM worker_clocks ORDER BY alive DESC, owner LIMIT 1000
 
 -- name: views_status_balances
 -- Reads every balance: one row per account and currency.
@@ -176,6 +179,13 @@ SELECT to_char(m.month, 'YYYY-MM') AS month
                              + ahead * interval '1 month')::date) AS m (month)
  WHERE NOT EXISTS (SELECT FROM usage_months u WHERE u.month = m.month)
  ORDER BY m.month
+
+-- name: views_health_outbox_ranges
+-- How many ids of the outbox have a range and were not given out; below zero where events came
+-- without one.
+SELECT coalesce(max(r.until), 1) - 1
+       - coalesce((SELECT pg_sequence_last_value('outbox_outbox_id_seq')), 0) AS ahead
+  FROM outbox_ranges r
 
 -- name: views_health_failing
 -- What fails when its turn comes, for long or at its process's cost; what failed once or twice is

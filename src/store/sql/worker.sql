@@ -24,11 +24,18 @@ SET CONSTRAINTS payment_part_is_whole, allocations_are_advised, remittance_advic
 SELECT clock_timestamp()
 
 -- name: worker_clock_tell
-INSERT INTO worker_clocks (owner, consumer_group, ahead_ms, since, told_at)
-VALUES ($1, $2, $3, $4, $4)
-ON CONFLICT (owner) DO UPDATE SET ahead_ms = EXCLUDED.ahead_ms, told_at = EXCLUDED.told_at
+WITH silent AS (
+    DELETE FROM worker_clocks WHERE told_at < $8::timestamptz - interval '1 day' AND owner <> $1
+)
+INSERT INTO worker_clocks AS w
+    (owner, consumer_group, parts, version, ahead_ms, wrong_since, started_at, told_at)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN $8 END, $7, $8)
+ON CONFLICT (owner) DO UPDATE
+SET consumer_group = EXCLUDED.consumer_group, parts = EXCLUDED.parts, version = EXCLUDED.version,
+    ahead_ms = EXCLUDED.ahead_ms, started_at = EXCLUDED.started_at, told_at = EXCLUDED.told_at,
+    wrong_since = CASE WHEN $6 THEN coalesce(w.wrong_since, EXCLUDED.wrong_since) END
 
--- name: worker_clock_right
+-- name: worker_clock_gone
 DELETE FROM worker_clocks WHERE owner = $1
 
 -- name: crash_guard_announce

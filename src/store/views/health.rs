@@ -21,6 +21,7 @@ const HAS_MIGRATIONS: &str = sql!("views_health_has_migrations");
 
 const FUTURE: &str = sql!("views_status_future");
 const USAGE_MONTHS: &str = sql!("views_health_usage_months");
+const OUTBOX_RANGES: &str = sql!("views_health_outbox_ranges");
 const FAILING: &str = sql!("views_health_failing");
 const BLOCKING: &str = sql!("views_status_blocking");
 const RELAY: &str = sql!("views_health_relay");
@@ -121,12 +122,29 @@ impl Examined {
         super::status::checkpoints(&mut *self.pool.reading().await?).await
     }
 
+    /// Workers that told of themselves within the last day.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn workers(&mut self) -> Result<Vec<super::status::WorkerRow>> {
+        super::status::workers(&mut self.connection).await
+    }
+
     /// This month and the next, where charges have no partition for them.
     ///
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn missing_months(&mut self) -> Result<Vec<String>> {
         sqlx::query_scalar(USAGE_MONTHS).fetch_all(&self.pool).await
+    }
+
+    /// How many events have a range of the outbox before one has none; below zero where some came
+    /// without.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn ids_ahead(&mut self) -> Result<i64> {
+        sqlx::query_scalar(OUTBOX_RANGES).fetch_one(&mut self.connection).await
     }
 
     /// Statements that are complete up to a time that has not come, in words.

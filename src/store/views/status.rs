@@ -23,16 +23,18 @@ const FAILING: &str = sql!("views_status_failing");
 const CANDIDATES: &str = sql!("views_status_candidates");
 const FUTURE: &str = sql!("views_status_future");
 const BLOCKING: &str = sql!("views_status_blocking");
-const CLOCKS: &str = sql!("views_status_clocks");
+const WORKERS: &str = sql!("views_status_workers");
 const BALANCES: &str = sql!("views_status_balances");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusView {
+    /// What is wrong, and what is to be looked at, a sentence each; nothing where all is well.
+    pub verdict: Verdict,
+    /// Workers that told of themselves within the last day.
+    pub workers: Vec<WorkerRow>,
     pub checkpoints: Vec<CheckpointRow>,
     /// What logs did under their readers, as long as nobody has settled it.
     pub log_changes: Vec<ChangeRow>,
-    /// Workers whose clock is wrong: they run no job.
-    pub wrong_clocks: Vec<ClockRow>,
     /// Statements that are complete up to a time that has not come: they prove nothing.
     pub future_statements: Vec<FutureStatement>,
     /// Sessions that hold locks for which others wait.
@@ -113,12 +115,32 @@ impl CheckpointRow {
     }
 }
 
+/// What to say first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Something stands still, or may be false.
+    pub wrong: Vec<String>,
+    /// It goes on, and a person should look.
+    pub look: Vec<String>,
+}
+
 #[derive(Debug, Clone, Serialize, FromRow)]
-pub struct ClockRow {
+pub struct WorkerRow {
     pub owner: String,
-    /// Milliseconds; below zero it is behind.
+    pub consumer_group: String,
+    /// commands, bank, usage, relay, jobs; with commas.
+    pub parts: String,
+    pub version: String,
+    pub started_at: At,
+    /// Its last sign of life.
+    pub told_at: At,
+    pub silent_seconds: i64,
+    /// That is not long ago.
+    pub alive: bool,
+    /// Its clock, in milliseconds; below zero it is behind.
     pub ahead_ms: i64,
-    pub since: At,
+    /// Since when that is too much: it runs no job.
+    pub wrong_since: Option<At>,
 }
 
 #[derive(Debug, Clone, Serialize, FromRow)]
@@ -239,9 +261,11 @@ row! {
 
 pub async fn read(pool: &PgPool) -> Result<StatusView> {
     Ok(StatusView {
+        // Said by whoever has asked Kafka as well.
+        verdict: Verdict::default(),
+        workers: rows(pool, WORKERS).await?,
         checkpoints: rows(pool, CHECKPOINTS).await?,
         log_changes: partitions::changes(pool, false).await?,
-        wrong_clocks: rows(pool, CLOCKS).await?,
         future_statements: rows(pool, FUTURE).await?,
         blocking: rows(pool, BLOCKING).await?,
         outbox: OutboxView {
@@ -270,4 +294,9 @@ where
 /// The checkpoints alone, over a connection of the caller's.
 pub(super) async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<CheckpointRow>> {
     sqlx::query_as(CHECKPOINTS).fetch_all(connection).await
+}
+
+/// The workers alone.
+pub(super) async fn workers(connection: &mut PgConnection) -> Result<Vec<WorkerRow>> {
+    sqlx::query_as(WORKERS).fetch_all(connection).await
 }

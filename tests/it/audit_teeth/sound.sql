@@ -85,10 +85,14 @@ INSERT INTO payer_alias_uses (payer_account, account_id, payment_id, kind, used_
         caused_by_source, caused_by_id, recorded_at) VALUES
     ('DBS123', 'ACC-1', 'PAY-1', 'confirmed', '2026-11-02', 'crm', 'C1', '2026-11-02Z');
 
-INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code, topic, partition,
-                   record_offset, subject, processed_at, guards) VALUES
+INSERT INTO inbox_kinds (topic, partition, message_type) VALUES
+    ('c', 0, 'topup.invoice.create.v1'), ('c', 0, 'topup.invoice.void.v1'), ('c', 0, 'unknown');
+INSERT INTO inbox_records (source, message_id, content_hash, kind_id, outcome, code, record_offset,
+                           subject, processed_at, guards)
+SELECT n.source, n.message_id, substr(n.hash, 1, 16), k.kind_id, n.outcome, n.code, n.record_offset,
+       n.subject, n.processed_at, n.guards FROM (VALUES
     ('crm', 'C1', sha256('1'), 'topup.invoice.create.v1', 'applied', NULL, 'c', 0, 0,
-     'invoice:INV-1', '2026-11-01Z', true),
+     'invoice:INV-1', timestamptz '2026-11-01Z', true),
     ('crm', 'C2', sha256('2'), 'topup.invoice.void.v1', 'rejected', 'invoice_voided', 'c', 0, 1,
      NULL, '2026-11-01Z', true),
     ('crm', 'C3', sha256('3'), 'topup.invoice.void.v1', 'waiting', 'invoice_unknown', 'c', 0, 2,
@@ -101,7 +105,10 @@ INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code
     ('kafka', 'c:0:6~00000000', sha256('new'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6,
      NULL, '2026-11-01Z', true),
     ('crm', 'C5', sha256('5'), 'topup.invoice.void.v1', 'applied', NULL, 'c', 0, 3, NULL,
-     '2026-11-01Z', true);
+     '2026-11-01Z', true))
+    AS n(source, message_id, hash, message_type, outcome, code, topic, partition, record_offset,
+         subject, processed_at, guards)
+  JOIN inbox_kinds k USING (topic, partition, message_type);
 INSERT INTO inbox_repeats VALUES
     -- The whole topic was read again: the place of the record itself.
     ('c', 0, 0, 'crm', 'C1', 'duplicate', NULL, '2026-11-01Z'),

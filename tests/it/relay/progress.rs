@@ -18,10 +18,10 @@ use super::{noise, process, refused_as};
 use crate::harness::kafka::read_topic;
 use crate::harness::{Database, World, by_length};
 
-const KEYS: usize = 7;
-const WRITERS: u64 = 6;
+pub(super) const KEYS: usize = 7;
+pub(super) const WRITERS: u64 = 6;
 /// All that can be settled is: nothing is left above the horizon.
-const SETTLED: &str = "SELECT horizon = pg_sequence_last_value('outbox_outbox_id_seq')
+pub(super) const SETTLED: &str = "SELECT horizon = pg_sequence_last_value('outbox_outbox_id_seq')
                        AND isempty(passed) FROM relay_progress";
 
 fn event(key: &str, sequence: i64) -> String {
@@ -43,18 +43,23 @@ async fn run(on: &mut PgConnection, sql: &str) {
     on.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.expect(sql);
 }
 
-async fn relay(world: &World) -> Worker {
+pub(super) async fn relay(world: &World) -> Worker {
     let relaying = Only { commands: false, bank: false, usage: false, jobs: false, ..Only::ALL };
     Worker::start(&world.config(), relaying, Clock::System).await.expect("starts")
 }
 
-async fn connections(database: &Database) -> PgPool {
+pub(super) async fn connections(database: &Database) -> PgPool {
     PgPoolOptions::new().max_connections(8).connect(&database.url).await.expect("connections")
 }
 
 /// Writes rows of random keys, each under the key's lock, in transactions that take their time and
 /// of which one in four fails. Returns how many rows were committed.
-async fn write(pool: PgPool, keys: Arc<Vec<Mutex<i64>>>, seed: u64, rounds: usize) -> usize {
+pub(super) async fn write(
+    pool: PgPool,
+    keys: Arc<Vec<Mutex<i64>>>,
+    seed: u64,
+    rounds: usize,
+) -> usize {
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut committed = 0;
     for _ in 0..rounds {

@@ -1,0 +1,28 @@
+//! Whether anybody works: whoever looks from outside sees no worker that does not run.
+
+use super::super::status::parts_missing;
+use super::{Check, ok, warn};
+use crate::store::views::status::WorkerRow;
+
+pub(super) const CHECK: &str = "workers";
+
+pub(super) fn judge(found: &[WorkerRow], group: &str) -> Check {
+    let ours = found.iter().filter(|worker| worker.consumer_group == group);
+    let (alive, silent): (Vec<_>, Vec<_>) = ours.partition(|worker| worker.alive);
+    let how = "start `topup worker`, or look at its log";
+    let missing = parts_missing(&alive);
+    match (alive.len(), silent.first()) {
+        (0, None) => warn(CHECK, format!("none of group {group} gives a sign of life"), how),
+        (0, Some(last)) => {
+            let found =
+                format!("none gives a sign of life; {} did at {}", last.owner, last.told_at);
+            warn(CHECK, found, how)
+        }
+        (_, _) if !missing.is_empty() => {
+            let found = format!("none runs {}", missing.join(", "));
+            warn(CHECK, found, "start a worker with these parts (`--only`)")
+        }
+        (1, _) => ok(CHECK, "1 gives a sign of life"),
+        (count, _) => ok(CHECK, format!("{count} give a sign of life")),
+    }
+}
