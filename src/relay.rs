@@ -26,7 +26,6 @@ use crate::jitter;
 use crate::kafka::{Header, OutRecord, Producer, SendError};
 use crate::observe::Meters;
 use crate::outage::Outage;
-use crate::pipeline::headers_from_json;
 use crate::pipeline::{Pipeline, headers_from_json};
 use crate::store::PgPool;
 use crate::store::dead_letters::{self, DeadLetter, Letter};

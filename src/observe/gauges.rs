@@ -96,7 +96,7 @@ impl Gauges {
     }
 
     fn database(&self, encoder: &mut DescriptorEncoder<'_>) -> Told {
-        let pool = &self.0.pool;
+        let pool = self.0.pool.driver();
         let (open, idle) = (i64::from(pool.size()), count(pool.num_idle()));
         let used = open.saturating_sub(idle).max(0);
         let help = ("db_pool_connections", "Connections to the database, by what they do.");

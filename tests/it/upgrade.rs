@@ -492,7 +492,7 @@ async fn the_audit_ends_whatever_words_are_stored() {
     let words = "SELECT a.attrelid::regclass::text, a.attname
         FROM pg_constraint c JOIN pg_attribute a
           ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
-        WHERE c.contype = 'c' AND array_length(c.conkey, 1) = 1
+        WHERE c.contype = 'c' AND c.coninhcount = 0 AND array_length(c.conkey, 1) = 1
           AND a.atttypid = 'text'::regtype
           AND pg_get_constraintdef(c.oid) LIKE '%= ANY (ARRAY[%'
         ORDER BY 1, 2";

@@ -3,10 +3,8 @@
 use chrono::TimeDelta;
 use sqlx::{FromRow, Row};
 
-use crate::store::PgPool;
-
 use super::Result;
-use crate::store::sql;
+use crate::store::{PgPool, sql};
 
 const PATIENCE: &str = sql!("views_book_patience");
 const BOOK: &str = sql!("views_book");

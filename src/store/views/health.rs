@@ -127,7 +127,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn workers(&mut self) -> Result<Vec<super::status::WorkerRow>> {
-        super::status::workers(&mut self.connection).await
+        super::status::workers(&mut *self.pool.reading().await?).await
     }
 
     /// This month and the next, where charges have no partition for them.
@@ -144,7 +144,7 @@ impl Examined {
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn ids_ahead(&mut self) -> Result<i64> {
-        sqlx::query_scalar(OUTBOX_RANGES).fetch_one(&mut self.connection).await
+        sqlx::query_scalar(OUTBOX_RANGES).fetch_one(&self.pool).await
     }
 
     /// Statements that are complete up to a time that has not come, in words.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
 use tokio::sync::Mutex;
-use topup::store::{ConnectOptions, connect};
+use topup::store::{ConnectOptions, PgPool, connect};
 
 use super::progress::{KEYS, SETTLED, WRITERS, connections, relay, write};
 use crate::harness::{Database, World, by_length};
