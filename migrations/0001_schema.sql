@@ -3614,9 +3614,9 @@ ALTER TABLE allocations SET (autovacuum_vacuum_insert_scale_factor = 0,
 
 ---------------------------------------------------------------------------------------------
 -- Roles. Whoever runs this owns the schema. The worker may do what a worker does and nothing else:
--- the ledger is append-only for it by privilege, the triggers are the second fence. An operator acts
--- by notes of his own and by commands; what is decided in his name is decided as the worker. A
--- reader looks, and sees no name, no account number and no text of a payer.
+-- the ledger is append-only for it by privilege, the triggers are the second fence. An operator
+-- acts by notes of his own and by commands; what is decided in his name is decided as the worker.
+-- A reader looks, and sees no name, no account number and no text of a payer.
 
 -- Roles belong to the whole server, so another database's migration may be creating one now. An
 -- owner who may not create roles is given them by whoever may, before the first migration. What an
