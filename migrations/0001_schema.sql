@@ -3738,6 +3738,13 @@ CREATE FUNCTION masked.hidden(said jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE S
 AS $$ SELECT '"…"'::jsonb $$;
 CREATE FUNCTION masked.hidden(said bytea) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT
 AS $$ SELECT ''::bytea $$;
+-- What is masked is never written back. (Without a trigger of its own a view would refuse it as
+-- something that it cannot do.)
+CREATE FUNCTION masked.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a reader changes nothing'
+        USING ERRCODE = '42501', CONSTRAINT = 'masked_stays';
+END $$;
 DO $$
 DECLARE
     hidden CONSTANT text[] := ARRAY['name', 'account_name', 'debtor_name', 'debtor_account',
@@ -3768,6 +3775,8 @@ BEGIN
         IF seen.is_masked THEN
             EXECUTE format('CREATE VIEW masked.%I AS SELECT %s FROM public.%1$I', seen.relname,
                            seen.columns);
+            EXECUTE format('CREATE TRIGGER masked_stays INSTEAD OF INSERT OR UPDATE OR DELETE
+                ON masked.%I FOR EACH ROW EXECUTE FUNCTION masked.refuse_change()', seen.relname);
         ELSE
             EXECUTE format('GRANT SELECT ON %I TO topup_reader', seen.relname);
         END IF;

@@ -147,7 +147,7 @@ async fn works(world: &mut World, name: &str, settings: &Settings) {
         &["balances", "list"],
         &["status"],
         &["find", "12.00"],
-        &["ledger", "export"],
+        &["ledger", "export", "--format", "csv"],
         &["doctor", "--output", "json"],
         &["audit"],
     ] {
