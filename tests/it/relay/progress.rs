@@ -210,7 +210,7 @@ async fn a_dump_that_is_restored_goes_on_where_it_was() {
     open.commit().await.expect("committed");
     pool.close().await;
     let mut restored = World::with_partitions("rp_restored", 1).await;
-    restored.database.execute("DROP SCHEMA public CASCADE").await;
+    restored.database.execute("DROP SCHEMA public, masked CASCADE").await;
     let mut psql = Command::new("psql")
         .args(["-q", "-v", "ON_ERROR_STOP=1", "-d", &restored.database.url])
         .stdin(Stdio::piped())
