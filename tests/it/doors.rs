@@ -6,7 +6,6 @@ mod certificates;
 mod database;
 mod defaults;
 mod pooler;
-mod rights;
 mod roles;
 mod trips;
 
@@ -63,10 +62,6 @@ async fn a_broker_that_wants_proofs_is_worked_with_and_each_refusal_is_a_sentenc
     }
     sentences(&world, &broker);
     held(&world, &broker).await;
-    // What is written from here on is no record, and no worker is there to read it.
-    rights::grant(&broker, &world);
-    world.publish(&world.topics.usage, "K", "no record").await;
-    rights::walk(&broker, &world);
     world.finish().await;
 }
 

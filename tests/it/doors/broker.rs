@@ -5,15 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use topup::kafka::admin::Cluster;
 
 use super::certificates::{self, Folder, run};
 use crate::harness::PATIENCE;
 
 pub const PASSWORD: &str = "correct-horse";
-/// A worker; a bank's gateway; a system that commands, as a person does; who reads what was done.
-pub const USERS: [&str; 4] = ["worker", "gateway", "commander", "listener"];
 
 pub struct Broker {
     pub folder: Folder,
@@ -64,10 +61,8 @@ impl Broker {
         format.args(["-Dtopup.log.level=ERROR", "kafka.tools.StorageTool", "format"]);
         format.args(["-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", &settings]);
         for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
-            for name in USERS {
-                let user = format!("{mechanism}=[name={name},password={PASSWORD}]");
-                format.args(["--add-scram", &user]);
-            }
+            let user = format!("{mechanism}=[name=worker,password={PASSWORD}]");
+            format.args(["--add-scram", &user]);
         }
         run(&mut format);
         let log = std::fs::File::create(folder.file("log")).expect("a file");
@@ -116,27 +111,13 @@ impl Broker {
 
     /// Adds access rules for `worker`, however it has proved that it is.
     pub fn allow(&self, operation: &str, resources: &[&str]) {
-        self.allow_to(&["User:worker", "User:CN=worker"], operation, resources);
-    }
-
-    /// Adds access rules.
-    pub fn allow_to(&self, principals: &[&str], operation: &str, resources: &[&str]) {
         let mut rules = java();
         rules.args(["-Dtopup.log.level=ERROR", "org.apache.kafka.tools.AclCommand"]);
         rules.args(["--bootstrap-server", &self.open, "--add", "--operation", operation]);
-        for who in principals {
+        for who in ["User:worker", "User:CN=worker"] {
             rules.args(["--allow-principal", who]);
         }
         run(rules.args(resources));
-    }
-
-    /// What the driver needs to log in as a user.
-    pub fn client(&self, user: &str) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", &self.login).set("security.protocol", "sasl_ssl");
-        client.set("sasl.mechanism", "SCRAM-SHA-512").set("sasl.username", user);
-        client.set("sasl.password", PASSWORD).set("ssl.ca.location", self.folder.file("ca.crt"));
-        client
     }
 
     /// The settings of a client that logs in as the worker.
