@@ -2,7 +2,7 @@
 //!
 //! The flow: receive ([`kafka`]) → decode ([`wire`]) → decide ([`domain`]) → persist ([`store`])
 //! → relay ([`relay`]); [`pipeline`] leads a batch through it, [`app`] wires it, [`cli`] looks.
-//! [`jobs`] run by the clock; [`observe`] shows a worker to whoever watches it.
+//! [`jobs`] run by the clock; `observe` shows a worker to whoever watches it.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
