@@ -4,9 +4,9 @@ SELECT set_config('statement_timeout', '2s', true)
 
 -- name: views_book
 -- The book in numbers, for graphs and alerts: name, up to two labels, value. Money is in micros.
--- What grows when something stands still is counted up to 100,000; the rest is found by indexes of
--- what is open. Nothing of it names a customer
--- or an account. $1 is what clocks may differ by.
+-- What waits to be published is counted up to 100,000. The rest is counted in full, by indexes of
+-- what is open; a reading that takes more than two seconds is given up. Nothing of it names a
+-- customer or an account. $1 is by how much clocks may differ.
 WITH parked AS (
     SELECT coalesce(p.reason, '') AS reason, p.currency::text AS currency, count(*) AS payments,
            least(sum(o.free), 9223372036854775807)::bigint AS free, min(p.received_on) AS oldest
