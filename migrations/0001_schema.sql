@@ -746,7 +746,7 @@ CREATE TABLE money_records (
         OR (status = 'PDNG' AND superseded_by IS NOT NULL)),
     CONSTRAINT bank_superseded_by_another CHECK (superseded_by IS NULL
         OR (disposition = 'superseded' AND superseded_by <> bank_key))
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 95);
 -- People look for payments by day, by amount and of one customer. None of these columns changes
 -- when something is paid, so updates stay HOT. Equal values share an entry: a batch adds little at
 -- the end of each. `account_id` changes only when a payment is assigned.
@@ -1429,13 +1429,14 @@ CREATE TABLE allocations (
     amount                bigint NOT NULL CHECK (amount > 0),
     -- What is left of the lot.
     remaining             bigint NOT NULL,
-    -- What it burnt of a debt when it was opened, less what refunds gave back of it.
-    debt_cleared          bigint NOT NULL DEFAULT 0,
+    -- What it burnt of a debt when it was opened, less what refunds gave back of it. NULL for
+    -- nothing, as of nearly all: that takes no room.
+    debt_cleared          bigint CHECK (debt_cleared > 0),
     -- An allocation is live by what was not reversed of it.
     reversed              bigint NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND amount),
     -- Of that, what had been spent and was clawed back from the account. A refund of what had been
-    -- spent makes it less again.
-    clawed_back           bigint NOT NULL DEFAULT 0,
+    -- spent makes it less again. NULL for nothing.
+    clawed_back           bigint CHECK (clawed_back > 0),
     ledger_transaction_id bigint NOT NULL,
     -- The undone return that opened it again; such a link may stand beside what was left of the
     -- first.
@@ -1453,10 +1454,10 @@ CREATE TABLE allocations (
         CHECK ((reversed = amount AND reversed > 0) = (reversed_at IS NOT NULL)),
     CONSTRAINT lot_has_no_more_than_its_amount CHECK (remaining BETWEEN 0 AND amount),
     CONSTRAINT lot_debt_within_what_is_burnt
-        CHECK (debt_cleared BETWEEN 0 AND amount - remaining),
+        CHECK (debt_cleared <= amount - remaining),
     CONSTRAINT lot_reversed_within_amount
-        CHECK (clawed_back BETWEEN 0 AND reversed
-               AND remaining + reversed - clawed_back <= amount)
+        CHECK (coalesce(clawed_back, 0) <= reversed
+               AND remaining + reversed - coalesce(clawed_back, 0) <= amount)
 ) WITH (fillfactor = 90);
 -- At most one live link between a payment and an invoice.
 CREATE UNIQUE INDEX allocations_live_pair ON allocations (payment_id, invoice_id)
@@ -1603,14 +1604,16 @@ CREATE CONSTRAINT TRIGGER allocations_are_advised AFTER INSERT ON allocations
 CREATE INDEX lots_open_order ON allocations (account_id, currency, allocated_at, allocation_id)
     WHERE is_open;
 CREATE INDEX lots_cleared_order ON allocations (account_id, currency, allocated_at, allocation_id)
-    WHERE debt_cleared > 0;
-CREATE INDEX lots_clawed_back ON allocations (account_id) WHERE clawed_back > 0;
+    WHERE debt_cleared IS NOT NULL;
+CREATE INDEX lots_clawed_back ON allocations (account_id)
+    WHERE clawed_back IS NOT NULL;
 
 -- Allocations as the money that they put on the balance.
 CREATE VIEW lots AS
 SELECT allocation_id AS lot_id, account_id, currency, amount, remaining,
-       allocated_at AS opened_at, reversed_at AS closed_at, debt_cleared, is_open, reversed,
-       clawed_back
+       allocated_at AS opened_at, reversed_at AS closed_at,
+       coalesce(debt_cleared, 0) AS debt_cleared, is_open, reversed,
+       coalesce(clawed_back, 0) AS clawed_back
   FROM allocations;
 
 -- Which lots a charge burnt, a refund filled again, or a debt burnt. A charge that burnt one lot
@@ -3195,15 +3198,15 @@ CREATE TABLE outbox (
     -- No id is kept for later: each is given out under the lock that the insert takes on the table,
     -- which is how the relay knows who may still commit one (`relay_progress`).
     outbox_id      bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
-    key_kind       text COLLATE "C" NOT NULL
-                   CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
-    record_key     text COLLATE "C" NOT NULL,
     first_sequence bigint NOT NULL,
+    created_at     timestamptz NOT NULL,
     events         smallint NOT NULL CHECK (events > 0),
     -- One JSON document a line: 0 as it is, 1 packed by zstd with the dictionary of the program.
     form           smallint NOT NULL CHECK (form IN (0, 1)),
-    payload        bytea NOT NULL CHECK (octet_length(payload) > 0),
-    created_at     timestamptz NOT NULL
+    key_kind       text COLLATE "C" NOT NULL
+                   CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
+    record_key     text COLLATE "C" NOT NULL,
+    payload        bytea NOT NULL CHECK (octet_length(payload) > 0)
 ) PARTITION BY RANGE (outbox_id);
 -- What is packed becomes no shorter by packing it again.
 ALTER TABLE outbox ALTER COLUMN payload SET STORAGE EXTERNAL;

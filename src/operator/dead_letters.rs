@@ -9,10 +9,11 @@ pub mod edit;
 pub mod import;
 pub mod replay;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use self::replay::{Chunk, Replayed};
 use crate::clock::Clock;

@@ -5,9 +5,8 @@
 //! and its copy goes to Kafka once more. A place that is only read again (same place, same time)
 //! says nothing new: what was given up stays so.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::domain::effect::Ending;

@@ -1,9 +1,10 @@
 //! One batch in one transaction: inbox, working set, decisions, rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::again::Returned;
 use super::{Pipeline, Turn, again, sweep};

@@ -1,8 +1,7 @@
 //! Dead letters: records that could not be processed, kept unchanged.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 

@@ -15,7 +15,7 @@
 mod described;
 mod guarded;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
