@@ -201,7 +201,7 @@ impl Config {
         }
         let content: String = rules.iter().map(RuleConfig::content).collect();
         let rules = rules.iter().filter_map(|rule| rule.read().ok()).collect();
-        Some(Table { rules, version: name_of(&content) })
+        Some(Table { rules, version: name_of(&content), content })
     }
 
     /// What signatures are verified with.

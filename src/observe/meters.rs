@@ -318,6 +318,7 @@ mod tests {
         ];
         let decisions = [("allocated", "R2"), ("allocated", "R2"), ("parked", "R15")];
         meters.batch(topic, records.into_iter(), &decisions, Duration::from_millis(7), now);
+        meters.unauthorised(topic, Why::AboveLimit, 1);
         let text = written(&meters);
         for line in [
             "topup_records_total{topic=\"t.bank-payments.v1\",outcome=\"applied\"} 2\n",
@@ -326,6 +327,7 @@ mod tests {
             "topup_payments_total{decision=\"allocated\",rule=\"R2\"} 2\n",
             "topup_record_delay_seconds_count{topic=\"t.bank-payments.v1\"} 3\n",
             "topup_record_delay_seconds_sum{topic=\"t.bank-payments.v1\"} 0.44\n",
+            "topup_unauthorised_total{topic=\"t.bank-payments.v1\",reason=\"above_limit\"} 1\n",
             "topup_batch_records_sum{topic=\"t.bank-payments.v1\"} 3.0\n",
             "topup_batch_duration_seconds_count{topic=\"t.bank-payments.v1\"} 1\n",
         ] {

@@ -137,6 +137,23 @@ async fn refusals(world: &World) {
     }
 }
 
+/// Each refusal names the table that the worker has, which is kept as it is.
+async fn named_by_their_version(world: &World) {
+    let told = "SELECT count(*) FROM worker_clocks w JOIN authority_tables a
+        ON w.authority = a.version";
+    world.until(told, "1").await;
+    let others = "SELECT count(*) FROM dead_letters, authority_tables
+        WHERE message NOT LIKE '%authority ' || version || ', %'";
+    assert_eq!(world.value(others).await, "0");
+    for change in ["UPDATE authority_tables SET content = 'x'", "DELETE FROM authority_tables"] {
+        let refused = world.database.refused(change).await;
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+    let wrong = "INSERT INTO authority_tables VALUES ('1234567', 'anything', now())";
+    let refused = world.database.refused(wrong).await;
+    assert!(refused.contains("authority_version_is_of_its_content"), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_send_is_put_aside_and_holds_up_nobody() {
     let (world, worker) = start("authority_refused").await;
@@ -178,6 +195,7 @@ async fn who_may_not_send_is_put_aside_and_holds_up_nobody() {
     world.publish_raw(topic, Some(BANK), Some(bare.as_bytes()), &headers).await;
     let (_, bare) = letter(&world, "b-bare").await;
     assert!(bare.contains("attributes in headers, which nothing signs"), "{bare}");
+    named_by_their_version(&world).await;
     // Behind all of them in the same partitions.
     world.applied("a-1", "account.upsert", "ACC", account("ACC")).await;
     let taken = "SELECT count(*) FROM inbox WHERE message_id LIKE 'b-%' OR message_id LIKE 'c-%'";

@@ -83,6 +83,8 @@ impl Rule {
 pub struct Table {
     pub rules: Vec<Rule>,
     pub version: String,
+    /// What it says, as it is kept under that version.
+    pub content: String,
 }
 
 impl Table {
@@ -298,7 +300,7 @@ mod tests {
             feed,
             rule("all", "ops", "*", None, &[]),
         ];
-        Table { rules, version: "v".to_owned() }
+        Table { rules, version: "v".to_owned(), content: String::new() }
     }
 
     type Case = (
