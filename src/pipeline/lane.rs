@@ -533,7 +533,7 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
 }
 
 /// What was read under another prefix is of the kind that its topic's name ends with.
-pub(in crate::pipeline) fn kind_of(topics: &Topics, name: &str) -> Option<Topic> {
+pub(super) fn kind_of(topics: &Topics, name: &str) -> Option<Topic> {
     let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), name);
     let former = || name.rsplitn(3, '.').nth(2).and_then(own);
     topic_kind(topics, name).or_else(former)
