@@ -2849,6 +2849,21 @@ CREATE TABLE feed_partitions (
     PRIMARY KEY (consumer_group, topic)
 );
 
+-- Who may send what, as workers had it in their settings. What was refused names the version.
+CREATE TABLE authority_tables (
+    version       text COLLATE "C" PRIMARY KEY,
+    content       text NOT NULL CHECK (length(content) BETWEEN 1 AND 4194304),
+    first_used_at timestamptz NOT NULL,
+    CONSTRAINT authority_version_is_of_its_content
+        CHECK (version = left(encode(sha256(convert_to(content, 'UTF8')), 'hex'), 7))
+);
+CREATE FUNCTION refuse_change_of_authority() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'tables of authority are append-only' USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER authority_tables_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON authority_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_authority();
+
 -- The workers that run, as each tells every half minute, and how its clock stands. One whose clock
 -- is off from this database's by more than is allowed runs no job. Who ends takes its row away; who
 -- has been silent for a day is forgotten.
@@ -2863,7 +2878,9 @@ CREATE TABLE worker_clocks (
     -- Since when that is more than is allowed; NULL: it is not.
     wrong_since    timestamptz,
     started_at     timestamptz NOT NULL,
-    told_at        timestamptz NOT NULL
+    told_at        timestamptz NOT NULL,
+    -- By which table it says who may send what; NULL: by none.
+    authority      text COLLATE "C" REFERENCES authority_tables
 );
 
 -- The crash guard: something in a record may kill the process. It narrows down which offsets are

@@ -21,7 +21,7 @@ use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::observe::book::Book;
 use crate::observe::{self, Board, Signs, Watched};
-use crate::pipeline::{Pipeline, Settings};
+use crate::pipeline::{Authority, Pipeline, Settings};
 use crate::relay::Relay;
 use crate::schedule::{self, Calendar, ScheduleError, Timetable};
 use crate::store::{self, ConnectOptions, StoreError};
@@ -91,6 +91,11 @@ pub fn pipeline(config: &Config, pool: crate::store::PgPool, clock: Clock) -> Pi
         proof_deadline: chrono::Duration::seconds(proof),
         event_source: config.worker.event_source.clone(),
         writers: config.database.writers,
+        authority: Authority {
+            table: config.authority_table(),
+            keys: config.signing_keys(),
+            keep_days: config.jobs.keep_records_days,
+        },
     };
     Pipeline::new(pool, settings, clock)
 }

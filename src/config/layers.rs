@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::keys::{HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, PER_CURRENCY, find, nearest};
+use super::authority::{AuthorityConfig, fault_of_keys, fault_of_rules, missing_key};
+use super::keys::{
+    HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, PER_CURRENCY, RULES, SIGNING_KEYS, find, nearest,
+};
 use super::show::{Shown, origin_of};
 use super::{Config, Secret, compact, levels_of, listen_of};
 use crate::domain::matching::weak;
@@ -109,12 +112,14 @@ impl Loaded {
         check_needs(&values, needs, &mut problems);
         check_together(&values, &mut problems);
         check_login(&values, &mut problems);
+        check_authority(&values, &mut problems);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
         let shown = Shown::all(&values);
         let mut config = typed(values)?;
         complete(&mut config, environment);
+        config.authority.open().map_err(ConfigError::File)?;
         Ok(Self { config, shown })
     }
 }
@@ -230,7 +235,7 @@ fn text_value(key: &str, found: &str) -> ValueKind {
     ValueKind::from(parts.map(str::to_owned).collect::<Vec<String>>())
 }
 
-fn secret_from(path: &Path) -> Result<String, String> {
+pub(super) fn secret_from(path: &Path) -> Result<String, String> {
     let length = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
     if length.len() > SECRET_BYTES_MAX {
         return Err(format!("{}: more than {SECRET_BYTES_MAX} bytes", path.display()));
@@ -283,8 +288,14 @@ fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
     });
 }
 
-/// What more there is to say of a schedule than what one looks like.
+/// What more there is to say of a value than what one looks like.
 fn fault(key: &Key, found: &Value) -> Option<String> {
+    if matches!(key.kind, Kind::Rules) {
+        return fault_of_rules(found);
+    }
+    if matches!(key.kind, Kind::Keys) {
+        return fault_of_keys(found);
+    }
     let (Kind::Schedule, ValueKind::String(text)) = (key.kind, &found.kind) else { return None };
     match schedule::fault(text)? {
         ScheduleError::Weekday(_) => Some(
@@ -348,6 +359,8 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
         }),
         Kind::Prefix => string.is_some_and(is_prefix),
         Kind::Schedule => string.is_some_and(|text| schedule::fault(text).is_none()),
+        Kind::Rules => fault_of_rules(found).is_none(),
+        Kind::Keys => fault_of_keys(found).is_none(),
         Kind::Zone => string.is_some_and(|name| schedule::zone(name).is_ok()),
     }
 }
@@ -403,6 +416,24 @@ fn check_login(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
             found: format!("{protocol:?}"),
             expected: format!("one that uses `{key}`, which is set"),
             origin: values.get("kafka.security_protocol").map(origin_of).unwrap_or_default(),
+        });
+    }
+}
+
+/// Each key that a rule names is one of the keys.
+fn check_authority(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
+    fn list<T: serde::de::DeserializeOwned>(found: Option<&Value>) -> Vec<T> {
+        let read = found.and_then(|found| found.clone().try_deserialize().ok());
+        read.unwrap_or_default()
+    }
+    let (rules, keys) = (values.get(RULES), values.get(SIGNING_KEYS));
+    let authority = AuthorityConfig { rules: list(rules), keys: list(keys) };
+    if let Some((rule, missing)) = missing_key(&authority) {
+        problems.push(Problem::Value {
+            key: RULES.to_owned(),
+            found: format!("a list in which rule `{rule}` names key `{missing}`"),
+            expected: format!("a key of `{SIGNING_KEYS}`"),
+            origin: rules.map(origin_of).unwrap_or_default(),
         });
     }
 }

@@ -3,6 +3,7 @@
 //! Each value keeps the layer it came from; unknown keys are refused in every layer; secrets are
 //! never printed, not by `Debug` either. Nothing here connects to anything.
 
+mod authority;
 mod keys;
 mod layers;
 mod page;
@@ -20,6 +21,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::{EuroPayee, PayNowPayee, PaymentQr};
 use crate::domain::threshold::Levels;
 
+pub use authority::{AuthorityConfig, KeyConfig, RuleConfig};
 pub use layers::{ConfigError, Environment, Flags, Loaded, Needs, Problem};
 pub use page::settings_table;
 pub use show::{Shown, mask_url};
@@ -61,6 +63,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     pub metrics: MetricsConfig,
     pub logging: LoggingConfig,
+    #[serde(default)]
+    pub authority: AuthorityConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]

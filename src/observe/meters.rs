@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use super::spread::Spread;
 use crate::config::Topics;
 use crate::domain::allocation::Rule;
+use crate::domain::authority::Why;
 use crate::domain::effect::Ending;
 use crate::domain::matching::{MatchDecision, Matched};
 use crate::domain::rejection::{DeadLetterReason, Rejection};
@@ -60,6 +61,7 @@ pub(crate) struct Meters {
     payments: Counters<2>,
     dead_letters: Counters<1>,
     refused: Counters<1>,
+    unauthorised: Counters<2>,
     pub(crate) events: Counter,
     runs: Counters<2>,
     run_durations: Spreads<1>,
@@ -84,6 +86,7 @@ impl Meters {
             payments: Family::default(),
             dead_letters: Family::default(),
             refused: Family::default(),
+            unauthorised: Family::default(),
             events: Counter::default(),
             runs: Family::default(),
             run_durations: spreads(Spread::of_runs),
@@ -97,6 +100,7 @@ impl Meters {
             drop(meters.opened.get_or_create(&label));
             Ending::ALL.iter().for_each(|ending| meters.count(topic, *ending, 0));
             CLASSES.iter().for_each(|class| drop(meters.retries_of(topic, class)));
+            Why::ALL.iter().for_each(|why| meters.unauthorised(topic, *why, 0));
         }
         for rule in Rule::ALL {
             for ending in Matched::ALL {
@@ -132,6 +136,11 @@ impl Meters {
     fn decided(&self, (ending, rule): Decision, more: u64) {
         let labels = [("decision", ending.to_owned()), ("rule", rule.to_owned())];
         self.payments.get_or_create(&labels).inc_by(more);
+    }
+
+    pub(crate) fn unauthorised(&self, topic: &str, why: Why, more: u64) {
+        let labels = [("topic", topic.to_owned()), ("reason", why.word().to_owned())];
+        self.unauthorised.get_or_create(&labels).inc_by(more);
     }
 
     fn ran(&self, job: &str, result: &str, more: u64) {
@@ -233,6 +242,7 @@ impl Meters {
             ("records", "Records that were read, by how they ended", &self.records),
             ("batch_retries", "Attempts at batches that failed, by why", &self.retries),
             ("payments", "Decisions on payments when they were read, by rule", &self.payments),
+            ("unauthorised", "Records of senders who may not send them", &self.unauthorised),
             ("job_runs", "Runs of jobs by this worker, by how they ended", &self.runs),
         ];
         for (name, help, family) in counters {
@@ -309,6 +319,7 @@ mod tests {
         ];
         let decisions = [("allocated", "R2"), ("allocated", "R2"), ("parked", "R15")];
         meters.batch(topic, records.into_iter(), &decisions, Duration::from_millis(7), now);
+        meters.unauthorised(topic, Why::AboveLimit, 1);
         let text = written(&meters);
         for line in [
             "topup_records_total{topic=\"t.bank-payments.v1\",outcome=\"applied\"} 2\n",
@@ -317,6 +328,7 @@ mod tests {
             "topup_payments_total{decision=\"allocated\",rule=\"R2\"} 2\n",
             "topup_record_delay_seconds_count{topic=\"t.bank-payments.v1\"} 3\n",
             "topup_record_delay_seconds_sum{topic=\"t.bank-payments.v1\"} 0.44\n",
+            "topup_unauthorised_total{topic=\"t.bank-payments.v1\",reason=\"above_limit\"} 1\n",
             "topup_batch_records_sum{topic=\"t.bank-payments.v1\"} 3.0\n",
             "topup_batch_duration_seconds_count{topic=\"t.bank-payments.v1\"} 1\n",
         ] {

@@ -7,6 +7,7 @@ mod advices;
 mod any_bytes;
 mod audit_teeth;
 mod auditor;
+mod authority;
 mod bank;
 mod cells;
 mod claims;

@@ -43,8 +43,18 @@ impl Pipeline {
             "batch written"
         );
         if dead > 0 {
+            self.count_unauthorised(topic, items, written);
             let codes = codes(written);
             tracing::warn!(topic, partition, records = dead, codes, "records became dead letters");
+        }
+    }
+
+    fn count_unauthorised(&self, topic: &str, items: &[Item], written: &Written) {
+        for (item, ended) in items.iter().zip(&written.ended) {
+            let failure = item.decoded.as_ref().err().and_then(|f| f.unauthorised.as_ref());
+            if let Some(refused) = failure.filter(|_| ended.outcome == Ending::DeadLettered) {
+                self.meters().unauthorised(topic, refused.why, 1);
+            }
         }
     }
 
