@@ -31,6 +31,7 @@ mod exactly_once;
 mod export;
 mod find;
 mod flow;
+mod forgotten;
 mod generous;
 mod given_back;
 mod harness;

@@ -208,6 +208,8 @@ row! {
         pub recorded_at: At,
         /// When the bank said that it would come.
         pub announced_at: Option<At>,
+        /// When names, numbers and texts were forgotten.
+        pub forgotten_at: Option<At>,
     }
 }
 
