@@ -47,7 +47,7 @@ table!(Lost, no sums:
 
 pub(super) async fn run(args: &ForgetArgs, place: Place<'_>) -> Result<Exit> {
     let operator = args.operator.checked()?;
-    let reason = args::why(Some(&args.because.reason), true)?.unwrap_or_default();
+    let reason = args::why(Some(args.because.reason.as_str()), true)?.unwrap_or_default();
     let dry_run = args.operator.dry_run();
     let whom = match (&args.account, &args.payer) {
         (_, Some(number)) => payer(number)?,
