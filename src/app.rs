@@ -144,6 +144,7 @@ pub fn job_settings(config: &Config) -> Result<JobSettings, ScheduleError> {
             events_days: jobs.keep_events_days,
             records_days: jobs.keep_records_days,
             runs_days: jobs.keep_runs_days,
+            texts_days: jobs.keep_texts_days,
             usage_days: jobs.keep_usage_days,
         },
         calendar: Calendar {

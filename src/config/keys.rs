@@ -291,6 +291,10 @@ pub(super) const KEYS: [Key; 69] = [
     number("jobs.keep_records_days", 30, 36_500, 400)
         .means("how long outcomes are kept; longer than anything is ever sent again"),
     number("jobs.keep_runs_days", 1, 36_500, 90).means("how long runs of jobs are kept"),
+    number("jobs.keep_texts_days", 0, 36_500, 0).means(
+        "how long names, account numbers and [texts](OPERATIONS.md#personal-data) of settled \
+             payments are kept; 0: for ever, else 190 days at the least",
+    ),
     number("jobs.keep_usage_days", 190, 36_500, 36_500).means(
         "how long [charges](OPERATIONS.md#retention) are kept, by whole months, and can be \
              refunded; by default for a hundred years",

@@ -438,9 +438,21 @@ fn check_authority(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>
     }
 }
 
-/// Rules that join two keys.
+const TEXTS: &str = "jobs.keep_texts_days";
+const TEXTS_DAYS_MIN: i64 = 190;
+
+/// Rules that join two keys, or that a range does not say.
 fn check_together(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
     let number = |key: &str| values.get(key).and_then(|v| v.clone().into_int().ok());
+    // Until then a bank may take money back by what its text says.
+    if let Some(days) = number(TEXTS).filter(|days| (1..TEXTS_DAYS_MIN).contains(days)) {
+        problems.push(Problem::Value {
+            key: TEXTS.to_owned(),
+            found: days.to_string(),
+            expected: format!("0, which is for ever, or {TEXTS_DAYS_MIN} and more"),
+            origin: values.get(TEXTS).map(origin_of).unwrap_or_default(),
+        });
+    }
     let pairs = [
         ("worker.lane_records", "worker.batch_records"),
         ("kafka.max_poll_interval_ms", "kafka.session_timeout_ms"),

@@ -224,6 +224,8 @@ pub struct JobsConfig {
     pub keep_events_days: i64,
     pub keep_records_days: i64,
     pub keep_runs_days: i64,
+    /// 0: for ever.
+    pub keep_texts_days: i64,
     pub keep_usage_days: i64,
 }
 

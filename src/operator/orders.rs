@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::{Command, Input};
+use crate::masked;
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, decide_in_tx};
 use crate::store::PgPool;
@@ -45,6 +46,12 @@ impl Fields {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    /// Where it holds our mask, which stands for what a person did not see.
+    pub(crate) fn masked(&self) -> Option<String> {
+        let data = Value::Object(self.data.clone()).to_string();
+        masked::held(data.as_bytes(), None).map(|place| format!("/data{place}"))
     }
 
     pub(crate) fn about(mut self, also: &About) -> Self {

@@ -120,6 +120,9 @@ pub(super) async fn take_up_in_tx(
         let who = Who { operator: OURSELVES, reason: Some(&reason), run: None };
         let act = Act::reopen(letter, "came_again");
         dead_letters::act_in_tx(tx, "reopen", who, &[act], at).await?;
+        if letter.is_forgotten() {
+            dead_letters::restore_in_tx(tx, letter, raw, who, at).await?;
+        }
         dead_letters::reopen_in_tx(tx, letter.id, Some(at)).await?;
         tracing::warn!(
             dead_letter = letter.id,

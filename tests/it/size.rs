@@ -370,6 +370,7 @@ const NOT_MEASURED: [(&str, &str); 45] = [
     ("drifts_", "what the daily report found"),
     ("failing_", "the items that it is given, or that nobody tried for a day"),
     ("feed_partitions_tell", "one row of each partition"),
+    ("forget_", "a person asks, or the daily job: in pages, from one end to the other"),
     ("in_hand_", "what a process has in hand"),
     ("inbox_update", "the rows that it is given"),
     ("insert_", "the rows that it is given"),
