@@ -18,7 +18,9 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::{Config, GroupProtocol, Only, Pooler, Proof};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
-use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
+use crate::kafka::{
+    self, BrokerOutage, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig,
+};
 use crate::observe::book::Book;
 use crate::observe::{self, Board, Signs, Watched};
 use crate::pipeline::{Pipeline, Settings};
@@ -150,7 +152,7 @@ pub fn job_settings(config: &Config) -> Result<JobSettings, ScheduleError> {
     })
 }
 
-fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
+fn consumer_config(config: &Config, topics: &[&str], outage: &BrokerOutage) -> ConsumerConfig {
     let kafka = &config.kafka;
     let mut consumer = ConsumerConfig::new(&kafka.brokers, &kafka.group_id, topics);
     consumer.client_id.clone_from(&kafka.client_id);
@@ -166,6 +168,7 @@ fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
     consumer.check_every = Duration::from_millis(kafka.log_check_ms);
     consumer.hold_retry = consumer.check_every;
     consumer.extra = kafka.security();
+    consumer.outage = outage.clone();
     consumer
 }
 
@@ -226,10 +229,11 @@ impl Worker {
             return Err(AppError::Nothing);
         }
         let read: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let outage = BrokerOutage::default();
         let consumer = if topics.is_empty() {
             None
         } else {
-            let settings = consumer_config(config, &read);
+            let settings = consumer_config(config, &read, &outage);
             let handler = Arc::new(pipeline.clone());
             Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
@@ -238,7 +242,7 @@ impl Worker {
         let tasks = Tasks::default();
         let mut worker = Self { pipeline, consumer, tasks, stop, shutdown, signs, book, topics };
         worker.look_after(only, &stopped);
-        worker.work(config, only, &stopped)?;
+        worker.work(config, only, (&stopped, outage))?;
         Ok(worker)
     }
 
@@ -257,7 +261,8 @@ impl Worker {
         let watch = consumer.watch();
         let tell = tell_states(pipeline.clone(), watch, refused, signs.clone(), stopped.clone());
         tasks.spawn("states", tell);
-        let ends = note_ends(consumer.watch(), consumer.topics(), signs.clone(), stopped.clone());
+        let meters = pipeline.meters().clone();
+        let ends = note_ends(consumer.watch(), consumer.topics(), meters, stopped.clone());
         tasks.spawn("ends", ends);
         if only.usage {
             let count = count_partitions(pipeline.clone(), consumer.topics(), stopped.clone());
@@ -270,13 +275,14 @@ impl Worker {
         &mut self,
         config: &Config,
         only: Only,
-        stopped: &watch::Receiver<bool>,
+        (stopped, outage): (&watch::Receiver<bool>, BrokerOutage),
     ) -> Result<(), AppError> {
         let (pipeline, tasks) = (&self.pipeline, &mut self.tasks);
         if only.relay {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
             producer.extra = config.kafka.security();
+            producer.outage = outage;
             let relay = Relay::new(pipeline, Producer::new(&producer)?);
             let stopped = stopped.clone();
             tasks.spawn("relay", async move { relay.run(stopped).await });

@@ -32,7 +32,7 @@ use crate::store::dead_letters::{self, DeadLetter, Letter};
 use crate::store::outbox::{self, Events, Hold, Key, Share, Window};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
-use crate::wire::{DeadLetterHeaders, mask};
+use crate::wire::{DeadLetterHeaders, mask, traceparent_of};
 
 use horizon::Horizon;
 use send::Refused;
@@ -118,7 +118,11 @@ impl Relay {
                 Ok(round) => {
                     let rows = round.rows.saturating_sub(round.moved);
                     let (first, code) = round.failed.unwrap_or_default();
-                    tracing::warn!(?share, rows, first, code, "not acknowledged: sent again");
+                    if self.producer.is_cut_off() {
+                        tracing::debug!(?share, rows, first, code, "not acknowledged");
+                    } else {
+                        tracing::warn!(?share, rows, first, code, "not acknowledged: sent again");
+                    }
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
                 Err(error) => {

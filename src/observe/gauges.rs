@@ -74,11 +74,10 @@ impl Gauges {
                 (labels, 1)
             }),
         )?;
-        let ends = self.0.signs.all_ends();
         let lag = status.partitions.iter().filter_map(|partition| {
-            let end = ends.get(&(partition.topic.as_ref().to_owned(), partition.partition))?;
-            let behind = end.saturating_sub(partition.next_offset?).max(0);
-            Some((place(&partition.topic, partition.partition), behind))
+            let (topic, number) = (&partition.topic, partition.partition);
+            let behind = self.0.meters.lag(topic, number, partition.next_offset?)?;
+            Some((place(topic, number), behind))
         });
         let help = ("consumer_lag_records", "Offsets between the checkpoint and the log's end.");
         tell(encoder, help, lag)?;

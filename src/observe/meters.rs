@@ -64,6 +64,8 @@ pub(crate) struct Meters {
     run_durations: Spreads<1>,
     /// Since when the first record of the batch in hand has been in Kafka, by topic and partition.
     in_hand: Mutex<BTreeMap<(String, i32), DateTime<Utc>>>,
+    /// Where the logs of our partitions ended a few seconds ago.
+    ends: Mutex<BTreeMap<(String, i32), i64>>,
 }
 
 fn spreads<const N: usize>(make: fn() -> Spread) -> Spreads<N> {
@@ -87,6 +89,7 @@ impl Meters {
             runs: Family::default(),
             run_durations: spreads(Spread::of_runs),
             in_hand: Mutex::default(),
+            ends: Mutex::default(),
         };
         for topic in [&topics.commands, &topics.bank_payments, &topics.usage] {
             let label = [("topic", topic.clone())];
@@ -226,6 +229,18 @@ impl Meters {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the logs of our partitions end.
+    pub(crate) fn note_ends(&self, ends: BTreeMap<(String, i32), i64>) {
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    /// Offsets between a checkpoint and its log's end, once that is known.
+    pub(crate) fn lag(&self, topic: &str, partition: i32, next_offset: i64) -> Option<i64> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = ends.get(&(topic.to_owned(), partition))?;
+        Some(end.saturating_sub(next_offset).max(0))
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         // The registry ends each sentence.
         let counters = [
@@ -333,5 +348,15 @@ mod tests {
         assert_eq!(all.get(&("a".to_owned(), 3)).copied(), since);
         drop(hand);
         assert!(meters.all_in_hand().is_empty());
+    }
+
+    #[test]
+    fn a_lag_is_known_once_the_end_is_and_never_below_zero() {
+        let meters = Meters::new(&Topics::with_prefix("t"));
+        assert_eq!(meters.lag("a", 3, 10), None);
+        meters.note_ends([(("a".to_owned(), 3), 25)].into());
+        assert_eq!(meters.lag("a", 3, 10), Some(15));
+        assert_eq!(meters.lag("a", 3, 30), Some(0), "records came since it was asked");
+        assert_eq!(meters.lag("a", 4, 10), None);
     }
 }

@@ -6,7 +6,7 @@ use crate::store::packed::Unreadable;
 
 use super::{
     DeadLetter, DeadLetterHeaders, Events, Header, Hold, Key, Letter, OutRecord, Relay, SendError,
-    headers_from_json,
+    headers_from_json, traceparent_of,
 };
 
 /// Rows that are sent one by one in a round: each waits for its answer.
@@ -175,15 +175,20 @@ impl Relay {
     }
 
     fn event_records(&self, key: &Key, payload: &str) -> Vec<OutRecord> {
-        let record = |json: &str| OutRecord {
-            topic: self.topics.events.clone(),
-            key: Some(key.key.clone().into_bytes()),
-            value: Some(json.as_bytes().to_vec()),
-            headers: vec![Header {
-                name: "content-type".to_owned(),
-                value: Some(b"application/cloudevents+json".to_vec()),
-            }],
-            timestamp_ms: None,
+        let header = |name: &str, value: &str| Header {
+            name: name.to_owned(),
+            value: Some(value.as_bytes().to_vec()),
+        };
+        let record = |json: &str| {
+            let mut headers = vec![header("content-type", "application/cloudevents+json")];
+            headers.extend(traceparent_of(json).map(|trace| header("traceparent", trace)));
+            OutRecord {
+                topic: self.topics.events.clone(),
+                key: Some(key.key.clone().into_bytes()),
+                value: Some(json.as_bytes().to_vec()),
+                headers,
+                timestamp_ms: None,
+            }
         };
         payload.split('\n').map(record).collect()
     }
