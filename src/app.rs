@@ -188,6 +188,7 @@ pub struct Worker {
     stop: watch::Sender<bool>,
     shutdown: Duration,
     signs: Arc<Signs>,
+    brokers: BrokerOutage,
     book: Arc<Book>,
     /// The topics that it reads.
     topics: Vec<String>,
@@ -229,20 +230,21 @@ impl Worker {
             return Err(AppError::Nothing);
         }
         let read: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let outage = BrokerOutage::default();
+        let brokers = BrokerOutage::default();
         let consumer = if topics.is_empty() {
             None
         } else {
-            let settings = consumer_config(config, &read, &outage);
+            let settings = consumer_config(config, &read, &brokers);
             let handler = Arc::new(pipeline.clone());
             Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
         let shutdown = Duration::from_secs(config.worker.shutdown_seconds);
         let (signs, book) = (Arc::new(Signs::new()), Arc::new(Book::default()));
         let tasks = Tasks::default();
-        let mut worker = Self { pipeline, consumer, tasks, stop, shutdown, signs, book, topics };
+        let mut worker =
+            Self { pipeline, consumer, tasks, stop, shutdown, signs, brokers, book, topics };
         worker.look_after(only, &stopped);
-        worker.work(config, only, (&stopped, outage))?;
+        worker.work(config, only, &stopped)?;
         Ok(worker)
     }
 
@@ -275,14 +277,14 @@ impl Worker {
         &mut self,
         config: &Config,
         only: Only,
-        (stopped, outage): (&watch::Receiver<bool>, BrokerOutage),
+        stopped: &watch::Receiver<bool>,
     ) -> Result<(), AppError> {
         let (pipeline, tasks) = (&self.pipeline, &mut self.tasks);
         if only.relay {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
             producer.extra = config.kafka.security();
-            producer.outage = outage;
+            producer.outage = self.brokers.clone();
             let relay = Relay::new(pipeline, Producer::new(&producer)?);
             let stopped = stopped.clone();
             tasks.spawn("relay", async move { relay.run(stopped).await });
@@ -307,6 +309,7 @@ impl Worker {
         Watched {
             meters: self.pipeline.meters().clone(),
             signs: self.signs.clone(),
+            brokers: self.brokers.clone(),
             book: self.book.clone(),
             pool: self.pipeline.pool().clone(),
             clock: self.pipeline.clock(),

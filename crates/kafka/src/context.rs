@@ -261,6 +261,7 @@ fn tell(
     (error, reason): (&NativeError, &str),
     refusal: Option<Refusal>,
 ) {
+    outage.count(error, refusal.as_ref());
     if let Some(refusal) = refusal {
         return refuse_once(noise, reason, refusal);
     }

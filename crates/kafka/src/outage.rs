@@ -1,11 +1,14 @@
 //! What is said while something is away: one line when it is lost, one a minute while it stays so,
-//! one when it is back, however many ask for it. And whether brokers are.
+//! one when it is back, however many ask for it. And what clients are told of brokers.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode as Code};
+
+use super::refusal::{CODES, Refusal};
 
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// The client repeats that a broker is away every half minute. Without that, and with an answer
@@ -85,6 +88,7 @@ struct Brokers {
     spell: Spell,
     /// None of them answers: any answer ends it.
     all: AtomicBool,
+    errors: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Whether the client says that a broker is away.
@@ -103,6 +107,25 @@ pub(super) fn is_away(error: &NativeError) -> bool {
 }
 
 impl BrokerOutage {
+    /// An error that a client was told of.
+    pub(super) fn count(&self, error: &NativeError, refusal: Option<&Refusal>) {
+        let code = || error.rdkafka_error_code().unwrap_or(Code::Unknown);
+        let word = refusal.map_or_else(|| format!("{:?}", code()), |known| known.code.to_owned());
+        let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = errors.entry(word).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// How many errors there were, by the client's word or the code of a refusal. What is likely
+    /// is there before it comes.
+    pub fn errors(&self) -> BTreeMap<String, u64> {
+        let likely = ["AllBrokersDown", "BrokerTransportFailure"];
+        let likely = likely.into_iter().chain(CODES).map(|code| (code.to_owned(), 0));
+        let mut all: BTreeMap<String, u64> = likely.collect();
+        all.extend(self.0.errors.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        all
+    }
+
     /// A client says so in `reason`.
     pub(super) fn fails(&self, error: &NativeError, reason: &str) {
         // Brokers close what is idle, too: one that is away refuses the next attempt.
@@ -193,5 +216,17 @@ mod tests {
         outage.fails(&NativeError::Global(Code::AllBrokersDown), "3/3 brokers are down");
         outage.answers();
         assert!(!outage.lasts());
+    }
+
+    #[test]
+    fn errors_are_counted_by_their_words() {
+        let outage = BrokerOutage::default();
+        assert!(outage.errors().values().all(|count| *count == 0));
+        outage.count(&NativeError::Global(Code::AllBrokersDown), None);
+        outage.count(&NativeError::Global(Code::AllBrokersDown), None);
+        outage.count(&NativeError::Global(Code::Fenced), None);
+        let errors = outage.errors();
+        assert_eq!((errors["AllBrokersDown"], errors["Fenced"]), (2, 1));
+        assert_eq!(errors["kafka_login_refused"], 0);
     }
 }
