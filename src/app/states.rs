@@ -52,6 +52,17 @@ pub(super) async fn tell_states(
             _ = stop.changed() => {}
         }
     }
+    // Why one could not be read stays true without a reader.
+    told.retain(|state| state.state != LEFT && state.reason.is_empty());
+    for state in &mut told {
+        (state.state, state.reason) = (LEFT, String::new());
+    }
+    if !told.is_empty() {
+        let at = pipeline.clock().now();
+        if let Err(error) = partitions::tell(pipeline.pool(), group, owner, &told, at).await {
+            tracing::debug!(error = %telemetry::chain(&error), "not told what it leaves");
+        }
+    }
 }
 
 /// How often Kafka is asked about topics of which nothing is assigned.
