@@ -138,7 +138,7 @@ const DAY_S: i64 = 86_400;
 
 const POOLERS: &[&str] = &["none", "session", "transaction"];
 const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 const IDENTIFICATION: &[&str] = &["https", "none"];
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
@@ -150,7 +150,7 @@ pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 67] = [
+pub(super) const KEYS: [Key; 68] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -191,6 +191,10 @@ pub(super) const KEYS: [Key; 67] = [
     text("kafka.sasl_username").means("the user for it"),
     Key::new("kafka.sasl_password", Kind::Secret, Default::None)
         .means("the password for it; never shown"),
+    text("kafka.sasl_token_location").means(
+        "for OAUTHBEARER, instead of user and password: the file with the token (JWT), which is \
+             read again before the token expires",
+    ),
     text("kafka.ssl_ca_location").means(
         "the file with the only authorities that are trusted (PEM); not set: those of the system",
     ),

@@ -5,10 +5,11 @@
 //! no database. The commit in it is a round trip; when the coordinator is away librdkafka gives
 //! up on it by itself, and a failed one costs only that records come again and are dropped.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode};
@@ -20,6 +21,7 @@ use super::outage::{BrokerOutage, is_away};
 use super::refusal::{LastRefusal, Refusal};
 use super::shared::{Shared, add};
 use super::slots::Key;
+use super::token;
 
 /// The context of clients that only need their logs routed.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +59,13 @@ impl LogContext {
 }
 
 impl ClientContext for LogContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    /// The only setting that the client hands on is `sasl.oauthbearer.config`: the token's file.
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token::read(file)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let level = if self.quiet { RDKafkaLogLevel::Debug } else { level };
         let refusal = self.refusal.hear_line(facility, message);
@@ -159,6 +168,12 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token::read(file)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if let Some(refusal) = self.refusal.hear_line(facility, message) {
             refuse_once(&self.noise, message, refusal);

@@ -46,6 +46,7 @@ mod shared;
 mod shown;
 mod slots;
 mod status;
+mod token;
 mod trouble;
 
 pub use config::{ConsumerConfig, GroupProtocol};
