@@ -176,7 +176,7 @@ impl Meters {
         }
         let mut kinds: HashMap<(&str, &str), u64> = HashMap::new();
         let mut amounts: HashMap<(&str, &str), u64> = HashMap::new();
-        for (ending, rule, money) in decisions {
+        for &(ending, rule, ref money) in decisions {
             let count = kinds.entry((ending, rule)).or_default();
             *count = count.saturating_add(1);
             let micros = money.to_micros().ok().and_then(|micros| u64::try_from(micros).ok());
@@ -348,7 +348,8 @@ mod tests {
             "topup_records_total{topic=\"t.bank-payments.v1\",outcome=\"dead_lettered\"} 1\n",
             "topup_dead_letters_total{code=\"bank_conflict\"} 1\n",
             "topup_payments_total{decision=\"allocated\",rule=\"R2\"} 2\n",
-            "topup_payments_amount_micros_total{decision=\"allocated\",currency=\"SGD\"} 12500001\n",
+            "topup_payments_amount_micros_total{decision=\"allocated\",currency=\"SGD\"} \
+             12500001\n",
             "topup_payments_amount_micros_total{decision=\"parked\",currency=\"SGD\"} \
              9007199254740993\n",
             "topup_record_delay_seconds_count{topic=\"t.bank-payments.v1\"} 3\n",
