@@ -32,7 +32,7 @@ fn start(config: &LoggingConfig, default: EnvFilter) {
     };
     let builder = fmt().with_env_filter(filter).with_writer(stderr);
     let started = if json {
-        builder.json().flatten_event(true).try_init()
+        builder.json().flatten_event(true).with_span_list(false).try_init()
     } else {
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         builder.with_ansi(colour).try_init()

@@ -144,7 +144,7 @@ const DAY_S: i64 = 86_400;
 
 const POOLERS: &[&str] = &["none", "session", "transaction"];
 const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 const IDENTIFICATION: &[&str] = &["https", "none"];
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
@@ -158,7 +158,7 @@ pub(super) const HOLIDAYS: &str = "jobs.holidays";
 pub(super) const RULES: &str = "authority.rules";
 pub(super) const SIGNING_KEYS: &str = "authority.keys";
 
-pub(super) const KEYS: [Key; 69] = [
+pub(super) const KEYS: [Key; 70] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -199,6 +199,10 @@ pub(super) const KEYS: [Key; 69] = [
     text("kafka.sasl_username").means("the user for it"),
     Key::new("kafka.sasl_password", Kind::Secret, Default::None)
         .means("the password for it; never shown"),
+    text("kafka.sasl_token_location").means(
+        "for OAUTHBEARER, instead of user and password: the file with the token (JWT), which is \
+             read again before the token expires",
+    ),
     text("kafka.ssl_ca_location").means(
         "the file with the only authorities that are trusted (PEM); not set: those of the system",
     ),

@@ -390,32 +390,47 @@ fn check_needs(values: &BTreeMap<String, Value>, needs: Needs, problems: &mut Ve
     }
 }
 
+const PROTOCOL: &str = "kafka.security_protocol";
+const MECHANISM: &str = "kafka.sasl_mechanism";
+
 /// What a login to Kafka cannot do without, and what nobody uses without it.
 fn check_login(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
     let text = |key: &str| match values.get(key).map(|found| &found.kind) {
         Some(ValueKind::String(text)) if !text.is_empty() => Some(text.as_str()),
         _ => None,
     };
-    let protocol = text("kafka.security_protocol").unwrap_or_default();
-    let login = ["kafka.sasl_mechanism", "kafka.sasl_username", "kafka.sasl_password"];
-    if protocol.starts_with("sasl") {
-        for key in login.into_iter().filter(|key| text(key).is_none()) {
+    let protocol = text(PROTOCOL).unwrap_or_default();
+    let (by_password, by_token) =
+        (["kafka.sasl_username", "kafka.sasl_password"], ["kafka.sasl_token_location"]);
+    let mechanism = text(MECHANISM).unwrap_or_default();
+    let (asked, other): (&[&'static str], &[&'static str]) = match mechanism {
+        "OAUTHBEARER" => (&by_token, &by_password),
+        _ => (&by_password, &by_token),
+    };
+    let login = protocol.starts_with("sasl");
+    if login {
+        let asked = [MECHANISM].into_iter().chain(asked.iter().copied());
+        for key in asked.filter(|key| text(key).is_none()) {
             let how = "it, or a kafka.security_protocol without `sasl`";
             problems.push(Problem::Missing { key, how });
         }
     }
     // A password that is not used is a login that somebody believes in.
+    let set = |keys: &[&'static str]| keys.iter().find(|key| text(key).is_some()).copied();
+    let all = [MECHANISM, by_password[0], by_password[1], by_token[0]];
     let secure = ["kafka.ssl_ca_location", "kafka.ssl_certificate_location"];
-    let unused = |wanted: &str, keys: &[&'static str]| {
-        let set = keys.iter().find(|key| text(key).is_some());
-        set.filter(|_| !protocol.contains(wanted)).copied()
-    };
-    for key in [unused("sasl", &login), unused("ssl", &secure)].into_iter().flatten() {
+    let unused = [
+        (PROTOCOL, set(&all).filter(|_| !login)),
+        (PROTOCOL, set(&secure).filter(|_| !protocol.contains("ssl"))),
+        (MECHANISM, set(other).filter(|_| login && !mechanism.is_empty())),
+    ];
+    for (by, key) in unused {
+        let Some(key) = key else { continue };
         problems.push(Problem::Value {
-            key: "kafka.security_protocol".to_owned(),
-            found: format!("{protocol:?}"),
+            key: by.to_owned(),
+            found: format!("{:?}", text(by).unwrap_or_default()),
             expected: format!("one that uses `{key}`, which is set"),
-            origin: values.get("kafka.security_protocol").map(origin_of).unwrap_or_default(),
+            origin: values.get(by).map(origin_of).unwrap_or_default(),
         });
     }
 }
@@ -487,6 +502,7 @@ fn complete(config: &mut Config, environment: &Environment) {
     let kafka = &mut config.kafka;
     for optional in [
         &mut kafka.sasl_username,
+        &mut kafka.sasl_token_location,
         &mut kafka.ssl_ca_location,
         &mut kafka.ssl_certificate_location,
         &mut kafka.ssl_key_location,

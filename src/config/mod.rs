@@ -122,6 +122,7 @@ pub struct KafkaConfig {
     pub sasl_mechanism: Option<String>,
     pub sasl_username: Option<String>,
     pub sasl_password: Option<Secret>,
+    pub sasl_token_location: Option<String>,
     pub ssl_ca_location: Option<String>,
     pub ssl_certificate_location: Option<String>,
     pub ssl_key_location: Option<String>,
@@ -326,6 +327,7 @@ impl KafkaConfig {
                 ("sasl.mechanism", self.sasl_mechanism.clone()),
                 ("sasl.username", self.sasl_username.clone()),
                 ("sasl.password", secret(&self.sasl_password)),
+                ("sasl.oauthbearer.config", self.sasl_token_location.clone()),
             ]);
         }
         let set = settings.into_iter().filter_map(|(key, value)| {

@@ -3,6 +3,7 @@
 mod careful;
 mod counts;
 mod later;
+mod span;
 
 pub(super) use careful::OnTrial;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike, Utc};
+use tracing::Instrument;
 
 use super::again;
 use super::batch::{Item, run_in_tx};
@@ -327,9 +329,18 @@ impl Pipeline {
         GroupEnd::Committed
     }
 
+    async fn attempt(&self, fence: &Fence, items: &[Item], locks: Locks) -> Result<(), StoreError> {
+        self.transact(fence, items, locks).instrument(span::of(fence, items)).await
+    }
+
     /// One transaction. A commit whose answer was lost is seen by the next attempt: the
     /// checkpoint is then past these records.
-    async fn attempt(&self, fence: &Fence, items: &[Item], locks: Locks) -> Result<(), StoreError> {
+    async fn transact(
+        &self,
+        fence: &Fence,
+        items: &[Item],
+        locks: Locks,
+    ) -> Result<(), StoreError> {
         let Ok(_permit) = self.writers.acquire().await else {
             return Err(StoreError::Fenced);
         };

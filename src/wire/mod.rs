@@ -41,5 +41,5 @@ pub use code::DecodeCode;
 pub use dead_letter::{DeadLetterHeaders, mask};
 pub use decode::{DecodeFailure, RawRecord, Topic, Unauthorised, decode};
 pub use envelope::{is_binary, own_id};
-pub use event::encode_event;
+pub use event::{encode_event, traceparent_of};
 pub use usage::usage_account;

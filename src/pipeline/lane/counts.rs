@@ -26,6 +26,7 @@ impl Pipeline {
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (topic, partition) = (&fence.topic, fence.partition);
         let place = |item: Option<&Item>| item.map(|item| item.raw.offset);
+        let next = place(items.last()).unwrap_or(-1).saturating_add(1);
         let dead = of(Ending::DeadLettered);
         tracing::info!(
             topic,
@@ -40,6 +41,7 @@ impl Pipeline {
             reopened = of(Ending::Reopened),
             dead_lettered = dead,
             ms,
+            lag = self.meters().lag(topic, partition, next),
             "batch written"
         );
         if dead > 0 {
