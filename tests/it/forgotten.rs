@@ -18,12 +18,12 @@ const NAME: &str = "Zephyrine Quill";
 const NUMBER: &str = "DE89370400440532013000";
 /// Parts of what is planted. A virtual account is a number of ours, and no payer's.
 const PLANTED: [&str; 5] =
-    ["Zephyrine", "DE8937040044", "remit-canary", "E2E-CANARY", "CRED-CANARY"];
+    ["Zephyrine", "DE8937040044", "remit-canary", "END-CANARY", "CRED-CANARY"];
 
 fn payer() -> Value {
     json!({
         "debtor": { "name": NAME, "account": "de89 3704 0044 0532 0130 00" },
-        "end_to_end_id": "E2E-CANARY",
+        "end_to_end_id": "END-CANARY",
         "remittance": { "unstructured": [format!("remit-canary {NAME}")],
                         "creditor_reference": "CRED-CANARY" },
     })
