@@ -158,7 +158,7 @@ pub(super) const HOLIDAYS: &str = "jobs.holidays";
 pub(super) const RULES: &str = "authority.rules";
 pub(super) const SIGNING_KEYS: &str = "authority.keys";
 
-pub(super) const KEYS: [Key; 70] = [
+pub(super) const KEYS: [Key; 71] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),

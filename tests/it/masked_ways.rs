@@ -73,26 +73,26 @@ fn masks(value: &Value) -> bool {
 async fn what_a_person_reads_is_masked_and_says_so() {
     let direct = planted("mw_read").await;
     let id = format!("BANK:{BANK}:T-1");
-    let lines: [&[&str]; 7] = [
+    let lines: [&[&str]; 6] = [
         &["payments", "show", &id],
         &["payments", "explain", &id],
         &["accounts", "show", "ACC-1"],
         &["advices", "list"],
-        &["review", "list"],
         &["find", "7.00"],
         &["dead-letters", "show", "1"],
     ];
+    let printed = |words: &[&str]| String::from_utf8(topup(&direct, words).stdout).expect("text");
     let mut shown_in_full = 0;
     for line in lines {
         for output in ["table", "json"] {
             let words = [line, &["--output", output]].concat();
-            let shown = said(&topup(&direct, &words));
+            let shown = printed(&words);
             let seen = |shown: &str| PLANTED.iter().any(|planted| shown.contains(planted));
             assert!(!seen(&shown), "{words:?}: {shown}");
             if output == "json" {
                 let value: Value = serde_json::from_str(&shown).expect("JSON");
                 assert!(masks(&value), "{line:?} does not say so: {shown}");
-                let full = said(&topup(&direct, &[&words[..], &["--unmasked"]].concat()));
+                let full = printed(&[&words[..], &["--unmasked"]].concat());
                 let value: Value = serde_json::from_str(&full).expect("JSON");
                 assert!(!masks(&value) && seen(&full), "{line:?}: {full}");
                 shown_in_full += 1;
@@ -119,6 +119,7 @@ async fn what_was_read_masked_has_no_way_back() {
     let text = copied(&payment["bank"]["unstructured"][0]);
     let payer = copied(&customer["payer_accounts"][0]);
     let own = copied(&customer["virtual_accounts"][0]);
+    let (name, text, payer, own) = (name.as_str(), text.as_str(), payer.as_str(), own.as_str());
     let rows = "SELECT (SELECT count(*) FROM inbox) || ' ' || (SELECT count(*) FROM dead_letters)
                  || ' ' || (SELECT count(*) FROM operator_commands)";
     let before = direct.database.value(rows).await;
@@ -128,14 +129,14 @@ async fn what_was_read_masked_has_no_way_back() {
     let record = ["payments", "record", "CASH-9", "--amount", "1.00", "--currency", "SGD"];
     let record = [&record[..], &["--received-on", "2026-11-22", "--method"]].concat();
     let lines = [
-        [&upsert[..], &[&name]].concat(),
-        [&upsert[..], &["Acme", "--payer-account", &payer]].concat(),
-        [&upsert[..], &["Acme", "--virtual-account", &own]].concat(),
-        [&create[..], &[&text]].concat(),
-        [&create[..], &["Topup", "--reference", &payer]].concat(),
-        [&record[..], &[&name]].concat(),
-        [&record[..], &["cash", "--reference", &text]].concat(),
-        [&record[..], &["cash", "--remark", &text]].concat(),
+        [&upsert[..], &[name]].concat(),
+        [&upsert[..], &["Acme", "--payer-account", payer]].concat(),
+        [&upsert[..], &["Acme", "--virtual-account", own]].concat(),
+        [&create[..], &[text]].concat(),
+        [&create[..], &["Topup", "--reference", payer]].concat(),
+        [&record[..], &[name]].concat(),
+        [&record[..], &["cash", "--reference", text]].concat(),
+        [&record[..], &["cash", "--remark", text]].concat(),
     ];
     for line in lines {
         for words in [line.clone(), [&line[..], &["--yes"]].concat()] {
@@ -161,7 +162,7 @@ async fn what_was_read_masked_has_no_way_back() {
             &["dead-letters", "edit", "1", "--file", name, "--reason", "x", "--yes"],
         ] {
             let refused = topup(&direct, way);
-            assert_eq!(refused.status.code(), Some(1), "{printed:?} {way:?}: {}", said(&refused));
+            assert!(!refused.status.success(), "{printed:?} {way:?}: {}", said(&refused));
         }
     }
     std::fs::remove_file(&file).expect("removed");
