@@ -7,7 +7,7 @@ use topup::store::views::book;
 use topup::wire::Topic;
 
 use crate::advices::money;
-use crate::harness::direct::Direct;
+use crate::harness::Direct;
 
 /// All values of a reading, by name and labels.
 async fn read(direct: &Direct, bound: i64) -> BTreeMap<String, i64> {
