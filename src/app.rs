@@ -20,7 +20,7 @@ use crate::config::{Config, GroupProtocol, Only, Pooler, Proof};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::observe::book::Book;
-use crate::observe::{self, Board, Signs, Watched};
+use crate::observe::{self, Board, Signs, Watched, service};
 use crate::pipeline::{Pipeline, Settings};
 use crate::relay::Relay;
 use crate::schedule::{self, Calendar, ScheduleError, Timetable};
@@ -423,12 +423,14 @@ pub async fn run_worker(config: Config, only: Only) -> Result<(), AppError> {
     };
     board.runs(worker.watched());
     tracing::info!(group = config.kafka.group_id, "worker started");
+    tokio::spawn(service::attend(board.clone()));
     let failure = tokio::select! {
         _ = terminate.recv() => None,
         result = tokio::signal::ctrl_c() => result.err().map(AppError::Signal),
         error = worker.failed() => Some(AppError::Kafka(error)),
     };
     board.stops();
+    service::stops();
     tracing::info!("worker stopping");
     worker.shutdown().await;
     match failure {

@@ -293,7 +293,8 @@ pub(super) const KEYS: [Key; 67] = [
     ),
     word("logging.format", &["auto", "json", "pretty"], "auto")
         .means("`auto` is `json`, or `pretty` on a terminal"),
-    word("logging.level", LEVELS, "info").means("`RUST_LOG` overrides it"),
+    word("logging.level", LEVELS, "info")
+        .means("`RUST_LOG` overrides it; [SIGHUP](OPERATIONS.md#run-and-scale) reads it again"),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Key> {

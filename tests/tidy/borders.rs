@@ -54,11 +54,12 @@ const AREAS: [Area; 4] = [
 ];
 
 /// Crates that one place owns.
-const OWNED: [(&str, &str); 6] = [
+const OWNED: [(&str, &str); 7] = [
     ("apalis", "src/jobs"),
     ("apalis_cron", "src/jobs"),
     ("axum", "src/observe"),
     ("prometheus_client", "src/observe"),
+    ("sd_notify", "src/observe"),
     ("sqlx", "src/store"),
     ("zstd", "src/store"),
 ];
