@@ -343,7 +343,10 @@ async fn execute(cli: Cli) -> Result<Exit> {
     let loaded = Loaded::read(&flags, &environment, needs)?;
     let logging = &loaded.config.logging;
     if matches!(cli.command, Command::Worker(_)) {
-        let again = move || Ok(Loaded::read(&flags, &environment, needs)?.config.logging);
+        let again = move || {
+            let read = Loaded::read(&flags, &environment, needs);
+            read.map(|loaded| loaded.config.logging)
+        };
         telemetry::init(logging).follow(again).map_err(AppError::Signal)?;
     } else {
         telemetry::init_quiet(logging);

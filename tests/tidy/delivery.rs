@@ -1,6 +1,7 @@
 //! What is shipped beside the program: settings that it knows, and time enough to stop in.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use topup::config::{Config, Environment, Flags, Loaded, Needs};
 
@@ -18,12 +19,16 @@ fn file<'a>(files: &'a [Source], path: &str) -> &'a Source {
     files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("{path} is missing"))
 }
 
+/// Tests run beside each other: each file has a name of its own.
+static SCRATCHES: AtomicUsize = AtomicUsize::new(0);
+
 /// A file that is there while a test looks.
 struct Scratch(PathBuf);
 
 impl Scratch {
     fn of(name: &str, text: &str) -> Self {
-        let name = format!("topup-tidy-{}-{name}", std::process::id());
+        let number = SCRATCHES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("topup-tidy-{}-{number}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, text).expect("written");
         Self(path)
