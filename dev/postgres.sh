@@ -127,7 +127,6 @@ pg_write_settings() {
     echo "wal_writer_delay = '10ms'"
     echo "checkpoint_timeout = '30min'"
     echo "shared_buffers = '${buffers_mb}MB'"
-    echo "max_connections = 200"
     if pg_accepts wal_compression=lz4; then
       echo "wal_compression = lz4"
     fi

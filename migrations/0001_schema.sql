@@ -53,6 +53,59 @@ BEGIN
     RAISE EXCEPTION 'how a payment was delivered is never changed' USING ERRCODE = '42501';
 END $$;
 
+-- Who had texts of whom forgotten, when, and how many rows that was. What is append-only loses its
+-- texts by a transaction that wrote here, and by none else. Of a payer's number the end is kept, as
+-- it is shown everywhere.
+CREATE TABLE forgettings (
+    forgetting_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- age: of everybody whose payments were settled long ago (the job prune).
+    kind          text COLLATE "C" NOT NULL CHECK (kind IN ('account', 'payer', 'age')),
+    subject       text NOT NULL CHECK (char_length(subject) BETWEEN 1 AND 64),
+    operator      text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason        text CHECK (char_length(reason) BETWEEN 1 AND 2000),
+    as_of         timestamptz NOT NULL,
+    -- NULL while it goes on, or where it was cut off: the same again does the rest.
+    finished_at   timestamptz,
+    -- Rows by table: {"money_records": 12}.
+    changed       jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(changed) = 'object'),
+    CONSTRAINT forgetting_of_a_payer_shows_its_end
+        CHECK (kind <> 'payer' OR (subject LIKE '…%' AND char_length(subject) <= 5))
+);
+CREATE INDEX forgettings_subject ON forgettings (kind, subject, forgetting_id);
+CREATE INDEX forgettings_open ON forgettings (forgetting_id) WHERE finished_at IS NULL;
+CREATE TRIGGER forgettings_append_only BEFORE DELETE OR TRUNCATE ON forgettings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
+CREATE TRIGGER forgettings_stay BEFORE UPDATE ON forgettings FOR EACH ROW
+    WHEN (OLD.finished_at IS NOT NULL
+        OR (OLD.forgetting_id, OLD.kind, OLD.subject, OLD.operator, OLD.reason, OLD.as_of)
+            IS DISTINCT FROM
+           (NEW.forgetting_id, NEW.kind, NEW.subject, NEW.operator, NEW.reason, NEW.as_of))
+    EXECUTE FUNCTION refuse_change_of_audit();
+
+-- Whether this transaction forgets. (Nothing here uses a savepoint, which would make it look like
+-- another.)
+CREATE FUNCTION is_forgetting() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM forgettings f
+                    WHERE f.finished_at IS NULL AND f.xmin = pg_current_xact_id()::xid)
+$$;
+CREATE FUNCTION refuse_unless_forgotten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND is_forgetting() THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'what was recorded stays as it is: only texts may be forgotten'
+        USING ERRCODE = '42501';
+END $$;
+-- Only these columns lose what they had.
+CREATE FUNCTION refuse_other_than_forgotten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(OLD) - TG_ARGV::text[] IS DISTINCT FROM to_jsonb(NEW) - TG_ARGV::text[] THEN
+        RAISE EXCEPTION 'only texts are forgotten'
+            USING ERRCODE = '42501', CONSTRAINT = 'only_texts_are_forgotten';
+    END IF;
+    RETURN NULL;
+END $$;
+
 -- A row that names an account names one that exists. For a whole statement at once.
 CREATE FUNCTION check_account_exists() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -599,6 +652,8 @@ CREATE TABLE money_records (
         CHECK (entry_amount >= 0),
     -- When the bank told of what was booked as a payment later.
     told_at        timestamptz,
+    -- When its texts, names and numbers were forgotten.
+    forgotten_at   timestamptz,
     received_on    date,
     booking_date   date,
     value_date     date,
@@ -745,8 +800,11 @@ CREATE TABLE money_records (
     CONSTRAINT bank_superseded_was_pending CHECK (disposition <> 'superseded'
         OR (status = 'PDNG' AND superseded_by IS NOT NULL)),
     CONSTRAINT bank_superseded_by_another CHECK (superseded_by IS NULL
-        OR (disposition = 'superseded' AND superseded_by <> bank_key))
-) WITH (fillfactor = 90);
+        OR (disposition = 'superseded' AND superseded_by <> bank_key)),
+    CONSTRAINT forgotten_record_has_no_text CHECK (forgotten_at IS NULL
+        OR num_nonnulls(reference, remark, end_to_end_id, debtor_name, debtor_account,
+               virtual_account, creditor_reference, unstructured) = 0)
+) WITH (fillfactor = 95);
 -- People look for payments by day, by amount and of one customer. None of these columns changes
 -- when something is paid, so updates stay HOT. Equal values share an entry: a batch adds little at
 -- the end of each. `account_id` changes only when a payment is assigned.
@@ -812,7 +870,7 @@ SELECT payment_id, account_id, currency, amount, allocated, coalesce(returned, 0
        first_policy_version, first_form, first_rule, first_outcome, first_reason,
        first_explanation, first_caused_by_source, first_caused_by_id, bank_account, bank_key,
        bank_transaction_id, end_to_end_id, debtor_name, debtor_account, creditor_reference,
-       unstructured
+       unstructured, forgotten_at
   FROM money_records WHERE origin IS NOT NULL;
 ALTER VIEW payments ALTER COLUMN allocated SET DEFAULT 0;
 
@@ -823,7 +881,7 @@ SELECT bank_account, bank_key, content_hash, status, disposition, payment_id, cr
        statement_id, entry_reference, end_to_end_id, debtor_name, debtor_account, virtual_account,
        creditor_reference, unstructured, return_of, coalesce(told_at, recorded_at) AS recorded_at,
        instructed_currency, instructed_amount, detail_index, entry_amount, entry_details,
-       superseded_by, announced
+       superseded_by, announced, forgotten_at
   FROM money_records WHERE content_hash IS NOT NULL;
 ALTER VIEW bank_transactions ALTER COLUMN announced SET DEFAULT false;
 
@@ -991,8 +1049,13 @@ CREATE TABLE payments_without_bank_id (
 -- for by the end of the number, which both forms share.
 CREATE INDEX payments_without_bank_id_same ON payments_without_bank_id
     (bank_account, booking_date, currency, amount, right(payer, 8), delivered_at);
-CREATE TRIGGER payments_without_bank_id_stay BEFORE UPDATE OR DELETE OR TRUNCATE
+CREATE TRIGGER payments_without_bank_id_stay BEFORE DELETE OR TRUNCATE
     ON payments_without_bank_id FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_delivery();
+CREATE TRIGGER payments_without_bank_id_forgotten BEFORE UPDATE ON payments_without_bank_id
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_forgotten();
+-- Of nobody, it is compared with the money of everybody: a person is asked once more, never less.
+CREATE TRIGGER payments_without_bank_id_lose_texts AFTER UPDATE ON payments_without_bank_id
+    FOR EACH ROW EXECUTE FUNCTION refuse_other_than_forgotten('payer');
 
 -- Whether money without a bank id came to these bank accounts on these days, as it is at this
 -- moment and not when the statement began: it is asked once the locks are held that a batch takes
@@ -1429,13 +1492,14 @@ CREATE TABLE allocations (
     amount                bigint NOT NULL CHECK (amount > 0),
     -- What is left of the lot.
     remaining             bigint NOT NULL,
-    -- What it burnt of a debt when it was opened, less what refunds gave back of it.
-    debt_cleared          bigint NOT NULL DEFAULT 0,
+    -- What it burnt of a debt when it was opened, less what refunds gave back of it. NULL for
+    -- nothing, as of nearly all: that takes no room.
+    debt_cleared          bigint CHECK (debt_cleared > 0),
     -- An allocation is live by what was not reversed of it.
     reversed              bigint NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND amount),
     -- Of that, what had been spent and was clawed back from the account. A refund of what had been
-    -- spent makes it less again.
-    clawed_back           bigint NOT NULL DEFAULT 0,
+    -- spent makes it less again. NULL for nothing.
+    clawed_back           bigint CHECK (clawed_back > 0),
     ledger_transaction_id bigint NOT NULL,
     -- The undone return that opened it again; such a link may stand beside what was left of the
     -- first.
@@ -1453,10 +1517,10 @@ CREATE TABLE allocations (
         CHECK ((reversed = amount AND reversed > 0) = (reversed_at IS NOT NULL)),
     CONSTRAINT lot_has_no_more_than_its_amount CHECK (remaining BETWEEN 0 AND amount),
     CONSTRAINT lot_debt_within_what_is_burnt
-        CHECK (debt_cleared BETWEEN 0 AND amount - remaining),
+        CHECK (debt_cleared <= amount - remaining),
     CONSTRAINT lot_reversed_within_amount
-        CHECK (clawed_back BETWEEN 0 AND reversed
-               AND remaining + reversed - clawed_back <= amount)
+        CHECK (coalesce(clawed_back, 0) <= reversed
+               AND remaining + reversed - coalesce(clawed_back, 0) <= amount)
 ) WITH (fillfactor = 90);
 -- At most one live link between a payment and an invoice.
 CREATE UNIQUE INDEX allocations_live_pair ON allocations (payment_id, invoice_id)
@@ -1603,14 +1667,16 @@ CREATE CONSTRAINT TRIGGER allocations_are_advised AFTER INSERT ON allocations
 CREATE INDEX lots_open_order ON allocations (account_id, currency, allocated_at, allocation_id)
     WHERE is_open;
 CREATE INDEX lots_cleared_order ON allocations (account_id, currency, allocated_at, allocation_id)
-    WHERE debt_cleared > 0;
-CREATE INDEX lots_clawed_back ON allocations (account_id) WHERE clawed_back > 0;
+    WHERE debt_cleared IS NOT NULL;
+CREATE INDEX lots_clawed_back ON allocations (account_id)
+    WHERE clawed_back IS NOT NULL;
 
 -- Allocations as the money that they put on the balance.
 CREATE VIEW lots AS
 SELECT allocation_id AS lot_id, account_id, currency, amount, remaining,
-       allocated_at AS opened_at, reversed_at AS closed_at, debt_cleared, is_open, reversed,
-       clawed_back
+       allocated_at AS opened_at, reversed_at AS closed_at,
+       coalesce(debt_cleared, 0) AS debt_cleared, is_open, reversed,
+       coalesce(clawed_back, 0) AS clawed_back
   FROM allocations;
 
 -- Which lots a charge burnt, a refund filled again, or a debt burnt. A charge that burnt one lot
@@ -2552,7 +2618,7 @@ CREATE TABLE payer_alias_uses (
     caused_by_source text COLLATE "C" NOT NULL,
     caused_by_id     text COLLATE "C" NOT NULL,
     recorded_at      timestamptz NOT NULL,
-    FOREIGN KEY (payer_account, account_id) REFERENCES payer_aliases,
+    FOREIGN KEY (payer_account, account_id) REFERENCES payer_aliases ON UPDATE CASCADE,
     CONSTRAINT alias_use_iff_decision CHECK ((kind = 'used') = (decision_id IS NOT NULL)),
     CONSTRAINT alias_suggestion_was_confirmed CHECK (suggestion_id IS NULL OR kind = 'confirmed')
 );
@@ -2563,8 +2629,12 @@ CREATE INDEX payer_alias_uses_payment ON payer_alias_uses (payment_id);
 CREATE INDEX payer_alias_uses_alias ON payer_alias_uses (payer_account, account_id, use_id);
 CREATE TRIGGER payer_alias_uses_have_their_decision AFTER INSERT ON payer_alias_uses
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION check_decision_exists();
-CREATE TRIGGER payer_alias_uses_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+CREATE TRIGGER payer_alias_uses_append_only BEFORE DELETE OR TRUNCATE
     ON payer_alias_uses FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+CREATE TRIGGER payer_alias_uses_forgotten BEFORE UPDATE ON payer_alias_uses
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_forgotten();
+CREATE TRIGGER payer_alias_uses_lose_texts AFTER UPDATE ON payer_alias_uses
+    FOR EACH ROW EXECUTE FUNCTION refuse_other_than_forgotten('payer_account');
 
 ---------------------------------------------------------------------------------------------
 -- Remittance advices: what a payment is for, told beside it.
@@ -2656,6 +2726,13 @@ CREATE CONSTRAINT TRIGGER remittance_advices_sum_up AFTER INSERT ON remittance_a
 -- What was told stays as it was told; what is used, ended or expired stays so.
 CREATE FUNCTION check_advice_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF OLD.state IN ('used', 'expired', 'ended') AND is_forgetting()
+       AND to_jsonb(OLD) - ARRAY['payer_account', 'payment_reference', 'payer_key',
+                                 'reference_key']
+         = to_jsonb(NEW) - ARRAY['payer_account', 'payment_reference', 'payer_key',
+                                 'reference_key'] THEN
+        RETURN NEW;
+    END IF;
     IF OLD.state IN ('used', 'expired', 'ended')
        OR (OLD.state = 'ambiguous' AND NEW.state IN ('open', 'used'))
        OR (OLD.bank_account, OLD.advice_id, OLD.content_hash, OLD.payer_account,
@@ -2846,6 +2923,21 @@ CREATE TABLE feed_partitions (
     PRIMARY KEY (consumer_group, topic)
 );
 
+-- Who may send what, as workers had it in their settings. What was refused names the version.
+CREATE TABLE authority_tables (
+    version       text COLLATE "C" PRIMARY KEY,
+    content       text NOT NULL CHECK (length(content) BETWEEN 1 AND 4194304),
+    first_used_at timestamptz NOT NULL,
+    CONSTRAINT authority_version_is_of_its_content
+        CHECK (version = left(encode(sha256(convert_to(content, 'UTF8')), 'hex'), 7))
+);
+CREATE FUNCTION refuse_change_of_authority() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'tables of authority are append-only' USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER authority_tables_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON authority_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_authority();
+
 -- The workers that run, as each tells every half minute, and how its clock stands. One whose clock
 -- is off from this database's by more than is allowed runs no job. Who ends takes its row away; who
 -- has been silent for a day is forgotten.
@@ -2860,7 +2952,9 @@ CREATE TABLE worker_clocks (
     -- Since when that is more than is allowed; NULL: it is not.
     wrong_since    timestamptz,
     started_at     timestamptz NOT NULL,
-    told_at        timestamptz NOT NULL
+    told_at        timestamptz NOT NULL,
+    -- By which table it says who may send what; NULL: by none.
+    authority      text COLLATE "C" REFERENCES authority_tables
 );
 
 -- The crash guard: something in a record may kill the process. It narrows down which offsets are
@@ -3089,8 +3183,11 @@ CREATE TABLE dead_letters (
         CHECK (named_source IS NULL OR length(named_source) BETWEEN 1 AND 255),
     named_id         text COLLATE "C"
         CHECK (named_id IS NULL OR length(named_id) BETWEEN 1 AND 128),
+    -- When its bytes were forgotten; it has them again when its record comes again.
+    forgotten_at     timestamptz,
     CHECK ((status = 'open') = (resolved_at IS NULL)),
-    CONSTRAINT dead_letters_named CHECK (named_source IS NULL OR named_id IS NOT NULL)
+    CONSTRAINT dead_letters_named CHECK (named_source IS NULL OR named_id IS NOT NULL),
+    CONSTRAINT dead_letter_is_open_with_its_bytes CHECK (forgotten_at IS NULL OR status <> 'open')
 );
 -- The bytes belong to the identity: a topic that is created anew starts its offsets again.
 CREATE UNIQUE INDEX dead_letters_place ON dead_letters
@@ -3179,8 +3276,12 @@ CREATE TABLE dead_letter_revisions (
     made_at        timestamptz NOT NULL,
     PRIMARY KEY (dead_letter_id, revision)
 );
-CREATE TRIGGER dead_letter_revisions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+CREATE TRIGGER dead_letter_revisions_append_only BEFORE DELETE OR TRUNCATE
     ON dead_letter_revisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
+CREATE TRIGGER dead_letter_revisions_forgotten BEFORE UPDATE ON dead_letter_revisions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_forgotten();
+CREATE TRIGGER dead_letter_revisions_lose_texts AFTER UPDATE ON dead_letter_revisions
+    FOR EACH ROW EXECUTE FUNCTION refuse_other_than_forgotten('record_value', 'record_headers');
 
 ---------------------------------------------------------------------------------------------
 -- Outbox.
@@ -3195,15 +3296,15 @@ CREATE TABLE outbox (
     -- No id is kept for later: each is given out under the lock that the insert takes on the table,
     -- which is how the relay knows who may still commit one (`relay_progress`).
     outbox_id      bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
-    key_kind       text COLLATE "C" NOT NULL
-                   CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
-    record_key     text COLLATE "C" NOT NULL,
     first_sequence bigint NOT NULL,
+    created_at     timestamptz NOT NULL,
     events         smallint NOT NULL CHECK (events > 0),
     -- One JSON document a line: 0 as it is, 1 packed by zstd with the dictionary of the program.
     form           smallint NOT NULL CHECK (form IN (0, 1)),
-    payload        bytea NOT NULL CHECK (octet_length(payload) > 0),
-    created_at     timestamptz NOT NULL
+    key_kind       text COLLATE "C" NOT NULL
+                   CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
+    record_key     text COLLATE "C" NOT NULL,
+    payload        bytea NOT NULL CHECK (octet_length(payload) > 0)
 ) PARTITION BY RANGE (outbox_id);
 -- What is packed becomes no shorter by packing it again.
 ALTER TABLE outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
@@ -3212,8 +3313,11 @@ CREATE FUNCTION refuse_change_of_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'what is to be published is never changed' USING ERRCODE = '42501';
 END $$;
-CREATE TRIGGER outbox_append_only BEFORE UPDATE OR TRUNCATE ON outbox FOR EACH STATEMENT
+CREATE TRIGGER outbox_append_only BEFORE TRUNCATE ON outbox FOR EACH STATEMENT
     EXECUTE FUNCTION refuse_change_of_outbox();
+-- What was published may lose what it said of a customer who is forgotten.
+CREATE TRIGGER outbox_forgotten BEFORE UPDATE ON outbox FOR EACH STATEMENT
+    EXECUTE FUNCTION refuse_unless_forgotten();
 
 -- An empty table that can become a range of the outbox. No event of a key is told twice: within a
 -- range its index refuses that, over all of them the counters that never go back
@@ -3588,6 +3692,377 @@ CREATE TRIGGER operator_commands_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON operator_commands FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
 
 ---------------------------------------------------------------------------------------------
+-- Forgetting: names, account numbers and texts go, a page at a time; money, ids, hashes and
+-- decisions stay. What a page did is done: whoever is cut off does the same again.
+
+-- The texts of these rows, of the bank's records that took them back or announced them, and of what
+-- a person took for the same money. Money that still waits for its invoice keeps what it is found
+-- by.
+CREATE FUNCTION forget_money(places tid[], at timestamptz) RETURNS bigint LANGUAGE plpgsql
+SET search_path = public, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    everything tid[];
+    gone       bigint;
+BEGIN
+    WITH named AS MATERIALIZED (
+        SELECT m.ctid AS place, m.payment_id, m.bank_account, m.bank_key
+          FROM money_records m WHERE m.ctid = ANY (places)),
+    found AS (
+        SELECT place FROM named
+         UNION
+        SELECT b.ctid FROM named n
+          JOIN payment_returns r ON r.payment_id = n.payment_id
+          JOIN money_records b ON b.bank_account = r.bank_account AND b.bank_key = r.bank_key
+         UNION
+        SELECT b.ctid FROM named n
+          JOIN money_records b ON b.bank_account = n.bank_account AND b.superseded_by = n.bank_key
+         UNION
+        SELECT b.ctid FROM named n
+          JOIN told_again t ON t.bank_account = n.bank_account AND t.earlier_key = n.bank_key
+          JOIN money_records b ON b.bank_account = t.bank_account AND b.bank_key = t.bank_key
+         WHERE b.account_id IS NULL)
+    SELECT array_agg(f.place) INTO everything
+      FROM found f JOIN money_records m ON m.ctid = f.place
+     WHERE m.forgotten_at IS NULL
+       AND NOT EXISTS (SELECT FROM open_payments o WHERE o.payment_id = m.payment_id)
+       AND NOT EXISTS (SELECT FROM parked_returns p
+                        WHERE p.bank_account = m.bank_account AND p.bank_key = m.bank_key);
+    UPDATE payments_without_bank_id w SET payer = NULL
+      FROM money_records m
+     WHERE m.ctid = ANY (everything) AND w.payment_id = m.payment_id AND w.payer IS NOT NULL;
+    UPDATE remittance_advices a
+       SET payer_account = NULL, payer_key = NULL, payment_reference = 'forgotten',
+           reference_key = 'FORGOTTEN'
+      FROM money_records m
+     WHERE m.ctid = ANY (everything) AND a.used_by_payment = m.payment_id;
+    UPDATE money_records m
+       SET reference = NULL, remark = NULL, end_to_end_id = NULL, debtor_name = NULL,
+           debtor_account = NULL, virtual_account = NULL, creditor_reference = NULL,
+           unstructured = NULL, return_of = jsonb_set(return_of, '{1}', 'null'), forgotten_at = at
+     WHERE m.ctid = ANY (everything);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+-- A page of a customer's payments, in the order of their days. The customer is locked, as by
+-- whoever changes something of his.
+CREATE FUNCTION forget_money_of_account(whom text, after text, most integer, at timestamptz,
+    OUT until text, OUT gone bigint) LANGUAGE plpgsql
+SET search_path = public, pg_temp SET datestyle = 'ISO' AS $$
+DECLARE
+    since date := coalesce(nullif(split_part(after, '|', 1), ''), '-infinity');
+    from_then timestamptz := coalesce(nullif(split_part(after, '|', 2), ''), '-infinity');
+    last record;
+BEGIN
+    PERFORM FROM accounts a WHERE a.account_id = whom FOR UPDATE;
+    gone := 0;
+    SELECT p.received_on, p.recorded_at INTO last
+      FROM (SELECT m.received_on, m.recorded_at FROM money_records m
+             WHERE m.account_id = whom AND (m.received_on, m.recorded_at) > (since, from_then)
+             ORDER BY m.received_on, m.recorded_at LIMIT most) p
+     ORDER BY p.received_on DESC, p.recorded_at DESC LIMIT 1;
+    IF FOUND THEN
+        until := last.received_on || '|' || last.recorded_at;
+        gone := forget_money(ARRAY(
+            SELECT m.ctid FROM money_records m
+             WHERE m.account_id = whom AND (m.received_on, m.recorded_at) > (since, from_then)
+               AND (m.received_on, m.recorded_at) <= (last.received_on, last.recorded_at)
+               AND m.forgotten_at IS NULL
+             ORDER BY m.payment_id FOR UPDATE), at);
+    END IF;
+END $$;
+
+-- A stretch of all money: what a payer is known by stands in no index, and neither does what is
+-- settled. So many pages of the table at a time; `payer`: that one's, else what came before.
+CREATE FUNCTION settled_in_pages(payer text, before timestamptz, after text,
+    OUT until text, OUT places tid[]) LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
+DECLARE
+    pages CONSTANT bigint := 256;
+    first bigint := coalesce(after::bigint, 0);
+    low   tid := format('(%s,0)', first)::tid;
+    high  tid := format('(%s,0)', first + pages)::tid;
+BEGIN
+    IF first * current_setting('block_size')::bigint >= pg_relation_size('money_records') THEN
+        RETURN;
+    END IF;
+    until := (first + pages)::text;
+    places := ARRAY(
+        SELECT m.ctid FROM money_records m
+         WHERE m.ctid >= low AND m.ctid < high AND m.forgotten_at IS NULL
+           AND (payer IS NULL OR payer_key(m.debtor_account) = payer)
+           AND (before IS NULL OR m.recorded_at < before)
+           AND NOT EXISTS (SELECT FROM open_payments o WHERE o.payment_id = m.payment_id)
+           AND NOT EXISTS (SELECT FROM parked_returns p
+                            WHERE p.bank_account = m.bank_account AND p.bank_key = m.bank_key)
+         ORDER BY m.payment_id FOR UPDATE);
+END $$;
+
+-- A payer's number, and the numbers that a customer is known by.
+CREATE FUNCTION numbers_of(of_kind text, whom text) RETURNS text[] LANGUAGE sql STABLE
+SET search_path = public, pg_temp
+RETURN CASE of_kind WHEN 'payer' THEN ARRAY[whom] ELSE ARRAY(
+    SELECT payer_account FROM payer_accounts WHERE account_id = whom
+     UNION SELECT payer_account FROM payer_aliases WHERE account_id = whom
+     UNION SELECT virtual_account FROM virtual_accounts WHERE account_id = whom) END;
+
+-- Whether the bytes of a record have one of these numbers, however it is written.
+CREATE FUNCTION has_number(bytes bytea, numbers text[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+RETURN EXISTS (SELECT FROM unnest(numbers) AS n (number)
+                WHERE length(n.number) >= 6
+                  AND position(n.number IN payer_key(encode(bytes, 'escape'))) > 0);
+
+-- A page of dead letters: the bytes of those that were replayed or given up, and that are of this
+-- customer or have one of these numbers. Whose record comes again has its bytes again.
+CREATE FUNCTION forget_letters(of_kind text, whom text, after text, most integer, at timestamptz,
+    OUT until text, OUT gone bigint) LANGUAGE plpgsql
+SET search_path = public, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    first   bigint := coalesce(after::bigint, 0);
+    last    bigint;
+    numbers text[] := numbers_of(of_kind, whom);
+    ids     bigint[];
+BEGIN
+    gone := 0;
+    SELECT max(p.dead_letter_id) INTO last
+      FROM (SELECT d.dead_letter_id FROM dead_letters d WHERE d.dead_letter_id > first
+             ORDER BY d.dead_letter_id LIMIT most) p;
+    IF last IS NULL THEN
+        RETURN;
+    END IF;
+    until := last::text;
+    ids := ARRAY(
+        SELECT d.dead_letter_id FROM dead_letters d
+         WHERE d.dead_letter_id > first AND d.dead_letter_id <= last
+           AND d.status <> 'open' AND d.forgotten_at IS NULL
+           AND (has_number(d.record_value, numbers)
+                OR EXISTS (SELECT FROM dead_letter_revisions r
+                            WHERE r.dead_letter_id = d.dead_letter_id
+                              AND has_number(r.record_value, numbers))
+                OR of_kind = 'account' AND d.record_key = convert_to(whom, 'UTF8')
+                OR of_kind = 'account' AND EXISTS (
+                    SELECT FROM inbox_records i
+                      JOIN money_records m ON m.payment_id = substr(i.subject, 9)
+                     WHERE i.source = d.source AND i.message_id = d.message_id
+                       AND i.subject LIKE 'payment:%' AND m.account_id = whom))
+         ORDER BY d.dead_letter_id FOR UPDATE);
+    UPDATE dead_letter_revisions r
+       SET record_value = convert_to(format('{"forgotten":%s}', r.dead_letter_id), 'UTF8'),
+           record_headers = '[]'
+     WHERE r.dead_letter_id = ANY (ids);
+    UPDATE dead_letters d
+       SET record_value = convert_to(format('{"forgotten":%s}', d.dead_letter_id), 'UTF8'),
+           record_headers = '[]', forgotten_at = at
+     WHERE d.dead_letter_id = ANY (ids);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+END $$;
+
+-- A page of remittance advices of a payer that wait for nothing.
+CREATE FUNCTION forget_advices(payer text, after text, most integer,
+    OUT until text, OUT gone bigint) LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
+DECLARE
+    bank  text := key_whole(split_part(after, '/', 1));
+    named text := key_whole(split_part(after, '/', 2));
+    last  record;
+BEGIN
+    gone := 0;
+    SELECT p.bank_account, p.advice_id INTO last
+      FROM (SELECT a.bank_account, a.advice_id FROM remittance_advices a
+             WHERE (a.bank_account, a.advice_id) > (coalesce(bank, ''), coalesce(named, ''))
+             ORDER BY a.bank_account, a.advice_id LIMIT most) p
+     ORDER BY p.bank_account DESC, p.advice_id DESC LIMIT 1;
+    IF FOUND THEN
+        until := key_joined(last.bank_account, last.advice_id);
+        UPDATE remittance_advices a
+           SET payer_account = NULL, payer_key = NULL, payment_reference = 'forgotten',
+               reference_key = 'FORGOTTEN'
+         WHERE (a.bank_account, a.advice_id) > (coalesce(bank, ''), coalesce(named, ''))
+           AND (a.bank_account, a.advice_id) <= (last.bank_account, last.advice_id)
+           AND a.payer_key = payer AND a.state NOT IN ('open', 'ambiguous');
+        GET DIAGNOSTICS gone = ROW_COUNT;
+    END IF;
+END $$;
+
+-- A page of a customer's invoices: what they are called.
+CREATE FUNCTION forget_invoices(whom text, after text, most integer,
+    OUT until text, OUT gone bigint) LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
+BEGIN
+    gone := 0;
+    PERFORM FROM accounts a WHERE a.account_id = whom FOR UPDATE;
+    SELECT max(p.invoice_id) INTO until
+      FROM (SELECT i.invoice_id FROM invoices i
+             WHERE i.account_id = whom AND i.invoice_id > coalesce(after, '')
+             ORDER BY i.invoice_id LIMIT most) p;
+    IF until IS NOT NULL THEN
+        UPDATE invoices i SET name = 'forgotten'
+         WHERE i.account_id = whom AND i.invoice_id > coalesce(after, '')
+           AND i.invoice_id <= until AND i.name <> 'forgotten';
+        GET DIAGNOSTICS gone = ROW_COUNT;
+    END IF;
+END $$;
+
+-- A page of a customer's events that were published: their keys and numbers stay.
+CREATE FUNCTION forget_events(whom text, after text, most integer,
+    OUT until text, OUT gone bigint) LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
+BEGIN
+    gone := 0;
+    SELECT max(p.first_sequence)::text INTO until
+      FROM (SELECT o.first_sequence FROM outbox o
+             WHERE o.key_kind = 'account' AND o.record_key = whom
+               AND o.first_sequence > coalesce(after::bigint, 0)
+             ORDER BY o.first_sequence LIMIT most) p;
+    IF until IS NOT NULL THEN
+        UPDATE outbox o
+           SET form = 0, payload = convert_to(
+                   rtrim(repeat(E'{"forgotten":true}\n', o.events), E'\n'), 'UTF8')
+          FROM relay_progress p
+         WHERE p.only_row AND o.outbox_id <= p.horizon
+           AND o.key_kind = 'account' AND o.record_key = whom
+           AND o.first_sequence > coalesce(after::bigint, 0)
+           AND o.first_sequence <= until::bigint
+           AND NOT (o.form = 0 AND o.payload = convert_to(
+                   rtrim(repeat(E'{"forgotten":true}\n', o.events), E'\n'), 'UTF8'));
+        GET DIAGNOSTICS gone = ROW_COUNT;
+    END IF;
+END $$;
+
+-- What a customer or a payer is known by, at last: until then it finds the letters. A virtual
+-- account is a number of ours, and whose it was keeps the next customer from that one's money.
+CREATE FUNCTION forget_known(of_kind text, whom text, at timestamptz, OUT gone bigint)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE more bigint;
+BEGIN
+    PERFORM FROM accounts a
+      WHERE a.account_id = ANY (CASE of_kind WHEN 'account' THEN ARRAY[whom] ELSE ARRAY(
+            SELECT account_id FROM payer_accounts WHERE payer_account = whom
+             UNION SELECT account_id FROM payer_aliases WHERE payer_account = whom) END)
+      ORDER BY a.account_id FOR UPDATE;
+    INSERT INTO former_owners (kind, number, account_id, until)
+    SELECT 'virtual', v.virtual_account, v.account_id, at FROM virtual_accounts v
+     WHERE of_kind = 'account' AND v.account_id = whom
+    ON CONFLICT (number, kind, account_id) DO UPDATE SET until = EXCLUDED.until;
+    DELETE FROM virtual_accounts v WHERE of_kind = 'account' AND v.account_id = whom;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    WITH lost AS (
+        DELETE FROM payer_accounts p
+         WHERE CASE of_kind WHEN 'account' THEN p.account_id = whom
+                            ELSE p.payer_account = whom END
+        RETURNING p.account_id),
+    changed AS (
+        UPDATE accounts a SET book_version = book_version + 1
+         WHERE of_kind <> 'account' AND a.account_id IN (SELECT account_id FROM lost))
+    SELECT count(*) INTO more FROM lost;
+    gone := gone + more;
+    DELETE FROM former_owners f
+     WHERE f.kind = 'payer' AND CASE of_kind WHEN 'account' THEN f.account_id = whom
+                                             ELSE f.number = whom END;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    gone := gone + more;
+    UPDATE payer_aliases p SET payer_account = 'FORGOTTEN' || p.alias_id
+     WHERE p.payer_account NOT LIKE 'FORGOTTEN%'
+       AND CASE of_kind WHEN 'account' THEN p.account_id = whom ELSE p.payer_account = whom END;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    gone := gone + more;
+    UPDATE accounts a SET name = NULL, book_version = book_version + 1
+     WHERE of_kind = 'account' AND a.account_id = whom AND (a.name IS NOT NULL OR gone > 0);
+    GET DIAGNOSTICS more = ROW_COUNT;
+    gone := gone + more;
+END $$;
+
+-- The next page of one step behind `after`. Each writes into its forgetting first, which opens the
+-- fences for this transaction. `until` is NULL at the end of the step.
+CREATE FUNCTION forget_page(run bigint, step text, whom text, after text, most integer,
+    OUT until text, OUT gone bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    act  forgettings;
+    what text := CASE step WHEN 'money' THEN 'money_records' WHEN 'letters' THEN 'dead_letters'
+        WHEN 'advices' THEN 'remittance_advices' WHEN 'invoices' THEN 'invoices'
+        WHEN 'events' THEN 'outbox' WHEN 'known' THEN 'accounts and numbers' END;
+BEGIN
+    UPDATE forgettings f SET changed = f.changed
+     WHERE f.forgetting_id = run AND f.finished_at IS NULL RETURNING * INTO act;
+    IF act.kind = 'account' AND act.subject = whom
+       OR act.kind = 'payer' AND act.subject = '…' || right(whom, least(4, length(whom) / 3))
+    THEN
+        CASE step
+            WHEN 'money' THEN
+                IF act.kind = 'account' THEN
+                    SELECT * INTO until, gone
+                      FROM forget_money_of_account(whom, after, most, act.as_of);
+                ELSE
+                    SELECT p.until, forget_money(p.places, act.as_of) INTO until, gone
+                      FROM settled_in_pages(whom, NULL, after) p;
+                END IF;
+            WHEN 'letters' THEN
+                SELECT * INTO until, gone
+                  FROM forget_letters(act.kind, whom, after, most, act.as_of);
+            WHEN 'advices' THEN SELECT * INTO until, gone FROM forget_advices(whom, after, most);
+            WHEN 'invoices' THEN SELECT * INTO until, gone FROM forget_invoices(whom, after, most);
+            WHEN 'events' THEN SELECT * INTO until, gone FROM forget_events(whom, after, most);
+            WHEN 'known' THEN gone := forget_known(act.kind, whom, act.as_of);
+        END CASE;
+    ELSE
+        RAISE EXCEPTION 'nobody asked to forget that'
+            USING ERRCODE = '23503', CONSTRAINT = 'forgetting_is_asked_for';
+    END IF;
+    UPDATE forgettings f SET changed = f.changed || jsonb_build_object(what,
+               coalesce((f.changed ->> what)::bigint, 0) + gone)
+     WHERE f.forgetting_id = run AND gone > 0;
+END $$;
+
+-- The next stretch of money that was settled and recorded before that. Half a year is kept in any
+-- case, by the clock of the database too: until then the bank may take it back by its text. A run
+-- that finds nothing leaves no trace.
+CREATE FUNCTION forget_old_money(before timestamptz, after text, now_at timestamptz,
+    OUT until text, OUT gone bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    day    CONSTANT text := to_char(before AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    places tid[];
+    run    bigint;
+BEGIN
+    IF before > now() - interval '180 days' THEN
+        RAISE EXCEPTION 'texts of payments are kept for half a year at least'
+            USING ERRCODE = '23514', CONSTRAINT = 'texts_are_kept';
+    END IF;
+    gone := 0;
+    SELECT p.until, p.places INTO until, places FROM settled_in_pages(NULL, before, after) p;
+    IF cardinality(places) > 0 THEN
+        SELECT max(f.forgetting_id) INTO run FROM forgettings f
+         WHERE f.kind = 'age' AND f.subject = day AND f.finished_at IS NULL;
+        IF run IS NULL THEN
+            INSERT INTO forgettings (kind, subject, operator, as_of)
+            VALUES ('age', day, 'the job prune', now_at) RETURNING forgetting_id INTO run;
+        ELSE
+            UPDATE forgettings f SET changed = f.changed WHERE f.forgetting_id = run;
+        END IF;
+        gone := forget_money(places, now_at);
+        UPDATE forgettings f SET changed = jsonb_build_object('money_records',
+                   coalesce((f.changed ->> 'money_records')::bigint, 0) + gone)
+         WHERE f.forgetting_id = run;
+    END IF;
+    IF until IS NULL THEN
+        UPDATE forgettings f SET finished_at = now_at
+         WHERE f.kind = 'age' AND f.finished_at IS NULL;
+    END IF;
+END $$;
+REVOKE EXECUTE ON FUNCTION forget_page(bigint, text, text, text, integer),
+    forget_old_money(timestamptz, text, timestamptz),
+    forget_money(tid[], timestamptz),
+    forget_money_of_account(text, text, integer, timestamptz),
+    settled_in_pages(text, timestamptz, text),
+    forget_letters(text, text, text, integer, timestamptz),
+    forget_advices(text, text, integer), forget_invoices(text, text, integer),
+    forget_events(text, text, integer), forget_known(text, text, timestamptz) FROM PUBLIC;
+
+---------------------------------------------------------------------------------------------
 -- How tables are swept (autovacuum). PostgreSQL sweeps a table when a fifth of it changed: of a
 -- table of years that is late, and then much at once.
 
@@ -3658,10 +4133,10 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, bank_transactions, candidate_facts, compared, decisions, invoice_states,
-    ledger_entries, ledger_transactions, lot_moves, lots, outbox_held, outbox_ranges, outbox_rest,
-    payments, pruned_burns, pruned_months, pruned_usage, records_without_payment, relay_progress,
-    unsettled_invoices, usage_charges_rest, usage_ids, usage_kept, usage_months, usage_uncovered,
+REVOKE INSERT ON balances, bank_transactions, candidate_facts, compared, decisions, forgettings,
+    invoice_states, ledger_entries, ledger_transactions, lot_moves, lots, outbox_held,
+    outbox_ranges, outbox_rest, payments, pruned_burns, pruned_months, pruned_usage,
+    records_without_payment, relay_progress, unsettled_invoices, usage_charges_rest, usage_ids, usage_kept, usage_months, usage_uncovered,
     _sqlx_migrations FROM topup_worker;
 -- Charges and events are read and written through their tables: of partitions the worker has none.
 DO $$
@@ -3709,7 +4184,8 @@ GRANT EXECUTE ON FUNCTION gone_of(bigint, bigint, bigint), key_part(text),
     came_without_id(text[], date, date),
     next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox),
     make_usage_month(date), close_usage(timestamptz), prune_usage(), make_outbox_range(bigint),
-    drop_outbox_range(timestamptz), compare_from_the_start() TO topup_worker;
+    drop_outbox_range(timestamptz), compare_from_the_start(),
+    forget_old_money(timestamptz, text, timestamptz) TO topup_worker;
 
 -- An operator's own notes: what he asked for, and why. Dead letters, jobs, logs and feeds have a
 -- state that a person ends; rule sets are only ever added.
@@ -3717,14 +4193,18 @@ GRANT USAGE ON SCHEMA public TO topup_operator;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_operator;
 GRANT INSERT ON operator_commands, dead_letters, dead_letter_acts, dead_letter_revisions,
     letter_copies, replay_runs, jobs, job_acts, rule_sets, rule_set_activations, watermark_resets,
-    statement_resets, failing_items, items_in_hand, crash_suspects TO topup_operator;
+    statement_resets, failing_items, items_in_hand, crash_suspects, forgettings TO topup_operator;
+-- Texts go by a function alone, which knows which.
+GRANT UPDATE (finished_at) ON forgettings TO topup_operator;
+GRANT EXECUTE ON FUNCTION forget_page(bigint, text, text, text, integer) TO topup_operator;
 GRANT UPDATE ON dead_letters, replay_runs, jobs, log_changes, failing_items, items_in_hand,
     crash_suspects TO topup_operator;
 GRANT DELETE ON usage_watermarks, bank_statements, failing_items, items_in_hand, crash_suspects
     TO topup_operator;
 GRANT USAGE ON SEQUENCE dead_letters_dead_letter_id_seq, dead_letter_acts_act_id_seq,
     job_acts_act_id_seq, letter_copies_copy_id_seq, replay_runs_run_id_seq,
-    rule_set_activations_activation_id_seq, guard_owners TO topup_operator;
+    rule_set_activations_activation_id_seq, guard_owners, forgettings_forgetting_id_seq
+    TO topup_operator;
 
 -- What a reader sees: where a relation has a column of these names, a view of the same name in
 -- `masked` stands before it (`search_path`), and the relation itself is closed. Entries with a dot

@@ -18,10 +18,12 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::{Config, GroupProtocol, Only, Pooler, Proof};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
-use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
+use crate::kafka::{
+    self, BrokerOutage, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig,
+};
 use crate::observe::book::Book;
 use crate::observe::{self, Board, Signs, Watched, service};
-use crate::pipeline::{Pipeline, Settings};
+use crate::pipeline::{Authority, Pipeline, Settings};
 use crate::relay::Relay;
 use crate::schedule::{self, Calendar, ScheduleError, Timetable};
 use crate::store::{self, ConnectOptions, StoreError};
@@ -91,6 +93,11 @@ pub fn pipeline(config: &Config, pool: crate::store::PgPool, clock: Clock) -> Pi
         proof_deadline: chrono::Duration::seconds(proof),
         event_source: config.worker.event_source.clone(),
         writers: config.database.writers,
+        authority: Authority {
+            table: config.authority_table(),
+            keys: config.signing_keys(),
+            keep_days: config.jobs.keep_records_days,
+        },
     };
     Pipeline::new(pool, settings, clock)
 }
@@ -139,6 +146,7 @@ pub fn job_settings(config: &Config) -> Result<JobSettings, ScheduleError> {
             events_days: jobs.keep_events_days,
             records_days: jobs.keep_records_days,
             runs_days: jobs.keep_runs_days,
+            texts_days: jobs.keep_texts_days,
             usage_days: jobs.keep_usage_days,
         },
         calendar: Calendar {
@@ -150,7 +158,7 @@ pub fn job_settings(config: &Config) -> Result<JobSettings, ScheduleError> {
     })
 }
 
-fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
+fn consumer_config(config: &Config, topics: &[&str], outage: &BrokerOutage) -> ConsumerConfig {
     let kafka = &config.kafka;
     let mut consumer = ConsumerConfig::new(&kafka.brokers, &kafka.group_id, topics);
     consumer.client_id.clone_from(&kafka.client_id);
@@ -166,6 +174,7 @@ fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
     consumer.check_every = Duration::from_millis(kafka.log_check_ms);
     consumer.hold_retry = consumer.check_every;
     consumer.extra = kafka.security();
+    consumer.outage = outage.clone();
     consumer
 }
 
@@ -185,6 +194,7 @@ pub struct Worker {
     stop: watch::Sender<bool>,
     shutdown: Duration,
     signs: Arc<Signs>,
+    brokers: BrokerOutage,
     book: Arc<Book>,
     /// The topics that it reads.
     topics: Vec<String>,
@@ -226,17 +236,19 @@ impl Worker {
             return Err(AppError::Nothing);
         }
         let read: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let brokers = BrokerOutage::default();
         let consumer = if topics.is_empty() {
             None
         } else {
-            let settings = consumer_config(config, &read);
+            let settings = consumer_config(config, &read, &brokers);
             let handler = Arc::new(pipeline.clone());
             Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
         let shutdown = Duration::from_secs(config.worker.shutdown_seconds);
         let (signs, book) = (Arc::new(Signs::new()), Arc::new(Book::default()));
         let tasks = Tasks::default();
-        let mut worker = Self { pipeline, consumer, tasks, stop, shutdown, signs, book, topics };
+        let mut worker =
+            Self { pipeline, consumer, tasks, stop, shutdown, signs, brokers, book, topics };
         worker.look_after(only, &stopped);
         worker.work(config, only, &stopped)?;
         Ok(worker)
@@ -257,7 +269,8 @@ impl Worker {
         let watch = consumer.watch();
         let tell = tell_states(pipeline.clone(), watch, refused, signs.clone(), stopped.clone());
         tasks.spawn("states", tell);
-        let ends = note_ends(consumer.watch(), consumer.topics(), signs.clone(), stopped.clone());
+        let meters = pipeline.meters().clone();
+        let ends = note_ends(consumer.watch(), consumer.topics(), meters, stopped.clone());
         tasks.spawn("ends", ends);
         if only.usage {
             let count = count_partitions(pipeline.clone(), consumer.topics(), stopped.clone());
@@ -277,6 +290,7 @@ impl Worker {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
             producer.extra = config.kafka.security();
+            producer.outage = self.brokers.clone();
             let relay = Relay::new(pipeline, Producer::new(&producer)?);
             let stopped = stopped.clone();
             tasks.spawn("relay", async move { relay.run(stopped).await });
@@ -301,6 +315,7 @@ impl Worker {
         Watched {
             meters: self.pipeline.meters().clone(),
             signs: self.signs.clone(),
+            brokers: self.brokers.clone(),
             book: self.book.clone(),
             pool: self.pipeline.pool().clone(),
             clock: self.pipeline.clock(),

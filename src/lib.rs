@@ -24,6 +24,7 @@ mod reach;
 pub mod relay;
 pub mod rules;
 pub mod schedule;
+pub mod signature;
 pub mod store;
 mod telemetry;
 mod timekeeper;

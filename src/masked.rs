@@ -7,16 +7,18 @@ use crate::domain::mask::is_mask;
 /// The code of a refusal, in `docs/ERRORS.md`.
 pub(crate) const CODE: &str = "masked_value";
 
-/// Fields of records that hold a payer's name or account number, at any depth.
-const PRIVATE: [&str; 8] = [
+/// Fields of records that hold a payer's name, account number or text, at any depth.
+const PRIVATE: [&str; 10] = [
     "name",
     "account",
     "debtor",
+    "payer_account",
     "payer_accounts",
     "virtual_account",
     "virtual_accounts",
     "unstructured",
     "creditor_reference",
+    "end_to_end_id",
 ];
 
 /// Whether what stands under this name is a payer's.

@@ -32,10 +32,10 @@ use crate::store::dead_letters::{self, DeadLetter, Letter};
 use crate::store::outbox::{self, Events, Hold, Key, Share, Window};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
-use crate::wire::{DeadLetterHeaders, mask};
+use crate::wire::{DeadLetterHeaders, mask, traceparent_of};
 
 use horizon::Horizon;
-use send::Refused;
+use send::{Cause, Refused};
 
 /// Taken at once: a few milliseconds of sending, far below the idle-in-transaction limit, and
 /// memory that does not grow with what waits.
@@ -118,7 +118,11 @@ impl Relay {
                 Ok(round) => {
                     let rows = round.rows.saturating_sub(round.moved);
                     let (first, code) = round.failed.unwrap_or_default();
-                    tracing::warn!(?share, rows, first, code, "not acknowledged: sent again");
+                    if self.producer.is_cut_off() {
+                        tracing::debug!(?share, rows, first, code, "not acknowledged");
+                    } else {
+                        tracing::warn!(?share, rows, first, code, "not acknowledged: sent again");
+                    }
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
                 Err(error) => {
@@ -181,16 +185,10 @@ impl Relay {
             holds.entry(key).or_insert(hold);
         }
         let mut failed = None;
-        for Refused { hold, by_itself, ids } in sent.refused {
+        for Refused { hold, cause, ids } in sent.refused {
             // While nothing at all gets through it is not the key: nothing is held for that.
-            if by_itself || sent.reached {
-                tracing::error!(
-                    key_kind = hold.key.kind,
-                    key = mask(&hold.key.key),
-                    code = hold.code,
-                    rows = ids.len(),
-                    "Kafka refused an event: the events of this key are held"
-                );
+            if cause != Cause::Unsure || sent.reached {
+                tell_hold(&hold, cause, ids.len());
                 passed.extend(ids);
                 holds.insert(hold.key.clone(), hold);
             } else if failed.is_none() {
@@ -251,6 +249,26 @@ impl Relay {
         outbox::mark_copies_in_tx(tx, &done, self.clock.now()).await?;
         let (rows, moved) = (rows.len(), done.len());
         Ok(Round { rows, moved, failed, ..Round::default() })
+    }
+}
+
+fn tell_hold(hold: &Hold, cause: Cause, rows: usize) {
+    let (key_kind, key, code) = (&hold.key.kind, mask(&hold.key.key), &hold.code);
+    match cause {
+        Cause::Unreadable => tracing::error!(
+            key_kind,
+            key,
+            code,
+            rows,
+            "an event cannot be read: the events of this key are held"
+        ),
+        Cause::TooLarge | Cause::Unsure => tracing::error!(
+            key_kind,
+            key,
+            code,
+            rows,
+            "Kafka refused an event: the events of this key are held"
+        ),
     }
 }
 

@@ -37,7 +37,8 @@ fn start(config: &LoggingConfig, default: EnvFilter) -> Log {
     };
     let builder = fmt().with_env_filter(filter).with_writer(stderr);
     if json {
-        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let builder =
+            builder.json().flatten_event(true).with_span_list(false).with_filter_reloading();
         let handle = builder.reload_handle();
         drop(builder.try_init());
         Log(Box::new(move |filter| drop(handle.reload(filter))))

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, Followed};
 use crate::config::Only;
+use crate::domain::authority::Table;
 use crate::observe::Signs;
 use crate::pipeline::Pipeline;
 use crate::store::clock::SignOfLife;
@@ -118,6 +119,11 @@ async fn tell(
     }
     if turned || told.at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
         let settings = pipeline.settings();
+        let (pool, now) = (pipeline.pool(), pipeline.clock().now());
+        let table = settings.authority.table.as_ref();
+        if let Some(Table { version, content, .. }) = table.filter(|_| told.at.is_none()) {
+            store::clock::note_authority(pool, version, content, now).await?;
+        }
         let sign = SignOfLife {
             owner: &settings.owner,
             group: &settings.group,
@@ -126,8 +132,9 @@ async fn tell(
             ahead_ms,
             wrong,
             started_at: me.started_at,
+            authority: table.map(|table| table.version.as_str()),
         };
-        store::clock::tell(pipeline.pool(), &sign, pipeline.clock().now()).await?;
+        store::clock::tell(pool, &sign, now).await?;
         told.at = Some(Instant::now());
     }
     Ok(())

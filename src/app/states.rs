@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::kafka;
-use crate::observe::Signs;
+use crate::observe::{Meters, Signs};
 use crate::pipeline::Pipeline;
 use crate::store::partitions::{self, PartitionState};
 use crate::telemetry;
@@ -50,6 +50,17 @@ pub(super) async fn tell_states(
         tokio::select! {
             () = tokio::time::sleep(STATES_LOOK) => {}
             _ = stop.changed() => {}
+        }
+    }
+    // Why one could not be read stays true without a reader.
+    told.retain(|state| state.state != LEFT && state.reason.is_empty());
+    for state in &mut told {
+        (state.state, state.reason) = (LEFT, String::new());
+    }
+    if !told.is_empty() {
+        let at = pipeline.clock().now();
+        if let Err(error) = partitions::tell(pipeline.pool(), group, owner, &told, at).await {
+            tracing::debug!(error = %telemetry::chain(&error), "not told what it leaves");
         }
     }
 }
@@ -162,12 +173,14 @@ const ENDS_EVERY: Duration = Duration::from_secs(10);
 pub(super) async fn note_ends(
     status: impl Fn() -> kafka::ConsumerStatus,
     topics: kafka::Topics,
-    signs: Arc<Signs>,
+    meters: Arc<Meters>,
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
         let mut ends = BTreeMap::new();
-        for partition in status().partitions {
+        let partitions = status().partitions;
+        let rest = if partitions.is_empty() { STATES_LOOK } else { ENDS_EVERY };
+        for partition in partitions {
             // Each question to brokers that are away takes its time, and lanes have questions too.
             let Some(end) = topics.end(&partition.topic, partition.partition).await else { break };
             ends.insert((partition.topic.as_ref().to_owned(), partition.partition), end);
@@ -175,9 +188,9 @@ pub(super) async fn note_ends(
                 return;
             }
         }
-        signs.ends(ends);
+        meters.note_ends(ends);
         tokio::select! {
-            () = tokio::time::sleep(ENDS_EVERY) => {}
+            () = tokio::time::sleep(rest) => {}
             _ = stop.changed() => {}
         }
     }

@@ -36,7 +36,9 @@ pub(super) async fn run(command: &AdvicesCommand, place: Place<'_>) -> Result<Ex
     let Place { pool, printer, .. } = place;
     let AdvicesCommand::List { state, bank_account, page } = command;
     let (state, bank_account) = (state.as_deref(), bank_account.as_deref());
-    let of = async |page: Page| Ok(advices::list(pool, state, bank_account, &page).await?);
+    let of = async |page: Page| {
+        Ok(advices::list(pool, state, bank_account, &page, printer.privacy).await?)
+    };
     let nothing = printer.pages(page, of).await?;
     let filters = Filters::default().with("--state", state).with("--bank-account", bank_account);
     filters.tell(nothing, "remittance advice");
@@ -44,7 +46,7 @@ pub(super) async fn run(command: &AdvicesCommand, place: Place<'_>) -> Result<Ex
 }
 
 table!(AdviceRow:
-    advice_id bank_account payer_account payment_reference amount currency invoices state
+    advice_id bank_account masked payer_account payment_reference amount currency invoices state
     used_by_payment end_reason ended_about received_at expires_at;
     row => "advice": row.advice_id, "bank account": row.bank_account, "amount": row.amount,
     "currency": row.currency, "invoices": row.invoices.join(" "), "state": row.state,

@@ -209,7 +209,8 @@ pub(super) async fn run(command: &DeadLettersCommand, place: Place<'_>) -> Resul
             let operator = options.operator.checked()?;
             let (reason, dry_run) = (&options.reason.reason, options.operator.dry_run());
             let acted = act::reopen(pool, &options.ids, &operator, reason, dry_run).await?;
-            let whole = acted.iter().all(|(_, became)| *became != Became::Unknown);
+            let failed = [Became::Unknown, Became::Forgotten];
+            let whole = acted.iter().all(|(_, became)| !failed.contains(became));
             Done { rows: acted_rows(acted), note: None, whole }
         }
     };

@@ -15,11 +15,13 @@ use crate::telemetry::chain;
 pub(super) type Result<T, E = CliError> = std::result::Result<T, E>;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 17] = [
+pub const CODES: [&str; 19] = [
     crate::masked::CODE,
     "patch_unfit",
     "no_record",
     "empty_selection",
+    "forget_unsettled",
+    "letter_forgotten",
     "bank_facts_meant",
     "topic_missing",
     "no_outcome_yet",

@@ -104,7 +104,7 @@ fn sentences(results: &Results) -> Vec<String> {
 }
 
 table!(Hit:
-    kind id account_id currency amount state on what fits;
+    kind id account_id currency amount state on masked what fits;
     row => "kind": row.kind, "id": row.id, "account": row.account_id, "amount": row.amount,
     "currency": row.currency, "state": row.state, "on": row.on, "fits": row.fits.join("; "),
     "what": row.what);

@@ -21,6 +21,7 @@ mod escape;
 mod explain;
 mod find;
 mod fit;
+mod forget;
 mod generate;
 mod grid;
 mod import;
@@ -270,6 +271,12 @@ enum Look {
     /// Policies of matching, as numbered rule sets
     #[command(subcommand, after_help = "Example:\n  topup rules list")]
     Rules(RulesCommand),
+    /// Forgets the names, account numbers and texts of a customer or a payer; money stays
+    #[command(after_help = "Examples:\n  topup forget ACC-1001 --operator alice \
+                            --reason 'asked for it on 22 November' --yes\n  \
+                            topup forget --payer DE89370400440532013000 --operator alice \
+                            --reason 'asked for it on 22 November'")]
+    Forget(forget::ForgetArgs),
     /// What other policies would have decided; changes nothing
     #[command(after_help = "Examples:\n  topup simulate --rules rules.toml --since 30d\n  \
                             topup simulate --rules rules.toml --since 2026-11-01 \
@@ -433,6 +440,7 @@ async fn look(command: Look, place: Place<'_>) -> Result<Exit> {
         Look::Ledger(command) => ledger::run(&command, place).await,
         Look::Rules(command) => rules::run(&command, place).await,
         Look::Simulate(args) => simulate::run(&args, place).await,
+        Look::Forget(args) => forget::run(&args, place).await,
     }
 }
 

@@ -470,6 +470,7 @@ fn bank_fields(bank: &BankFacts, text: &mut Text) {
         ("payer's text", (!said.is_empty()).then(|| said.join(" | "))),
         ("bank's id", bank.bank_transaction_id.clone()),
         ("statement", bank.statement_id.clone()),
+        ("forgotten", bank.forgotten_at.as_ref().map(|at| format!("payer and text, at {at}"))),
     ]);
 }
 

@@ -16,6 +16,7 @@ use crate::config::{Config, Needs, Topics};
 use crate::kafka::OutRecord;
 use crate::kafka::Producer;
 use crate::masked;
+use crate::signature::{HEADER, Signed, Signer};
 use crate::store::PgPool;
 
 /// Records that are on their way at once.
@@ -31,6 +32,9 @@ pub(super) struct PublishArgs {
     /// Only lists the lines that a worker could not read; nothing is sent
     #[arg(long, conflicts_with = "wait")]
     check: bool,
+    /// Signs each record: the id of a key of the settings, or ID=FILE for the key in a file
+    #[arg(long, value_name = "KEY", conflicts_with = "check")]
+    sign: Option<String>,
     /// Waits until each record is processed, and prints what became of it
     #[arg(long)]
     wait: bool,
@@ -60,6 +64,7 @@ pub(super) async fn run(
     if args.check {
         return super::publish_check::run(&args.files, &config.topics(), printer);
     }
+    let sign = args.sign.as_deref().map(|key| signer_of(key, config)).transpose()?;
     let producer = cluster::producer(&config.kafka)?;
     let mut sending = Sending {
         producer,
@@ -70,6 +75,7 @@ pub(super) async fn run(
         sent: Vec::new(),
         count: 0,
         not_masked: args.not_masked,
+        sign,
         progress: stderr().is_terminal(),
     };
     for file in &args.files {
@@ -97,14 +103,31 @@ struct Sending<'a> {
     sent: Vec<(String, i32, i64)>,
     count: usize,
     not_masked: bool,
+    /// The key's id, and what signs.
+    sign: Option<(String, Signer)>,
     progress: bool,
+}
+
+/// What signs under a key's id.
+fn signer_of(key: &str, config: &Config) -> Result<(String, Signer)> {
+    let (id, signer) = if let Some((id, path)) = key.split_once('=') {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CliError::Usage(format!("--sign: {path}: {error}")))?;
+        (id, Signer::from_file(&text))
+    } else {
+        (key, config.signing_keys().remove(key).and_then(Signer::of))
+    };
+    let expected = "expected the id of a key of authority.keys that has a secret, or ID=FILE with \
+                    a secret of 32 bytes or more or a private key of Ed25519 (PEM)";
+    let signer = signer.ok_or_else(|| CliError::Usage(format!("--sign {key}: {expected}")))?;
+    Ok((id.to_owned(), signer))
 }
 
 impl Sending<'_> {
     async fn file(&mut self, path: &Path) -> Result<()> {
         let mut lines = Lines::open(path)?;
         while let Some((place, line)) = lines.next()? {
-            let record = parse(&line, &self.topics).map_err(|error| {
+            let mut record = parse(&line, &self.topics).map_err(|error| {
                 let sent = self.count;
                 CliError::Failed(format!("{place}: {error} ({sent} records published)"))
             })?;
@@ -113,6 +136,12 @@ impl Sending<'_> {
                 let (sent, refusal) = (self.count, masked::refusal(&held));
                 let problem = format!("{place}: {refusal} ({sent} records published)");
                 return Err(CliError::Failed(problem));
+            }
+            if let Some((id, signer)) = &self.sign {
+                let (key, value) = (record.key.as_deref(), record.value.as_deref());
+                let header = signer.header(id, &Signed { topic: &record.topic, key, value });
+                record.headers.retain(|header| !header.name.eq_ignore_ascii_case(HEADER));
+                record.headers.push(header);
             }
             if !self.there.contains(&record.topic) {
                 cluster::check_topics(&self.config.kafka, &[&record.topic]).await?;

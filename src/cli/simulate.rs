@@ -37,6 +37,8 @@ pub(super) struct SimulateArgs {
 #[derive(Debug, Clone, Serialize)]
 struct DifferenceRow {
     payment_id: String,
+    /// Whether the payer is masked here.
+    masked: bool,
     payer: Option<String>,
     amount: String,
     currency: String,
@@ -114,6 +116,7 @@ fn row(difference: &Difference, privacy: Privacy) -> DifferenceRow {
     });
     DifferenceRow {
         payment_id: past.payment_id.to_string(),
+        masked: privacy.is_masked(),
         payer: payer.map(|payer| privacy.text(payer)),
         amount: past.amount.number(),
         currency: past.amount.currency().code().to_owned(),
@@ -150,7 +153,7 @@ impl Decided {
 }
 
 table!(DifferenceRow:
-    payment_id payer amount currency change stored now then;
+    payment_id masked payer amount currency change stored now then;
     row => {
         let none = || "-".to_owned();
     }

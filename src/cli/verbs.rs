@@ -154,13 +154,14 @@ pub(super) async fn asked(
     let Place { pool, config, .. } = place;
     let (operator, reason) = ask.checked(kind)?;
     let order = Order { kind, fields, operator, reason, id: ask.command_id.clone() };
+    // Before it is read: a number that holds our mask is no number either.
+    if let Some(held) = order.fields.masked() {
+        return Err(CliError::Failed(masked::refusal(&held)));
+    }
     let at = Clock::System.now();
     let pipeline = app::pipeline(config, pool.clone(), Clock::System);
     let written = orders::write(&pipeline, &order, at)
         .map_err(|failure| CliError::Usage(format!("{}: {}", failure.code, failure.detail)))?;
-    if let Some(held) = masked::held(&written.value, None) {
-        return Err(CliError::Failed(masked::refusal(&held)));
-    }
     let tried = orders::try_out(&pipeline, &written, at).await?;
     refuse_unknown(pool, &tried).await?;
     let unread = orders::unread(pool, &order, &written).await?;

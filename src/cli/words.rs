@@ -4,15 +4,18 @@ use crate::domain::effect::NeedKind;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 use crate::store::views::payments::PaymentView;
+use crate::wire::DecodeCode;
 
 /// What a code means, where the domain says so.
 pub(super) fn sentence(code: &str) -> Option<&'static str> {
+    let unauthorised = DecodeCode::NotAuthorised;
     let rejection = Rejection::from_code(code);
     let letter = DeadLetterReason::ALL.into_iter().find(|r| r.code() == code);
     rejection
         .map(Rejection::sentence)
         .or(letter.map(DeadLetterReason::sentence))
         .or(ParkReason::from_code(code).map(ParkReason::sentence))
+        .or((code == unauthorised.code()).then_some(unauthorised.message()))
 }
 
 /// The code, and what it means.

@@ -43,6 +43,10 @@ pub(super) enum Kind {
     Days,
     /// Address and port to listen at, or `off`.
     Listen,
+    /// Who may send what.
+    Rules,
+    /// Keys that senders sign with.
+    Keys,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +84,7 @@ impl Key {
     }
 
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret | Kind::Url)
+        matches!(self.kind, Kind::Secret | Kind::Url | Kind::Keys)
     }
 
     /// What is expected, for an error message.
@@ -107,6 +111,8 @@ impl Key {
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
             Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
             Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
+            Kind::Rules => "tables `[[authority.rules]]` of the file".to_owned(),
+            Kind::Keys => "tables `[[authority.keys]]` of the file".to_owned(),
             Kind::Listen => "address and port such as 127.0.0.1:9464, or off".to_owned(),
             Kind::Days => {
                 "a list of days like 2026-12-25 (in the environment: separated by commas)"
@@ -138,7 +144,7 @@ const DAY_S: i64 = 86_400;
 
 const POOLERS: &[&str] = &["none", "session", "transaction"];
 const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 const IDENTIFICATION: &[&str] = &["https", "none"];
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
@@ -149,8 +155,10 @@ pub(super) const BALANCE_LEVELS: &str = "balances.levels";
 pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS];
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
+pub(super) const RULES: &str = "authority.rules";
+pub(super) const SIGNING_KEYS: &str = "authority.keys";
 
-pub(super) const KEYS: [Key; 67] = [
+pub(super) const KEYS: [Key; 70] = [
     Key::new("database.url", Kind::Url, Default::None)
         .means("where PostgreSQL is; a user and a password may stand in it"),
     number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
@@ -191,6 +199,10 @@ pub(super) const KEYS: [Key; 67] = [
     text("kafka.sasl_username").means("the user for it"),
     Key::new("kafka.sasl_password", Kind::Secret, Default::None)
         .means("the password for it; never shown"),
+    text("kafka.sasl_token_location").means(
+        "for OAUTHBEARER, instead of user and password: the file with the token (JWT), which is \
+             read again before the token expires",
+    ),
     text("kafka.ssl_ca_location").means(
         "the file with the only authorities that are trusted (PEM); not set: those of the system",
     ),
@@ -283,6 +295,10 @@ pub(super) const KEYS: [Key; 67] = [
     number("jobs.keep_records_days", 30, 36_500, 400)
         .means("how long outcomes are kept; longer than anything is ever sent again"),
     number("jobs.keep_runs_days", 1, 36_500, 90).means("how long runs of jobs are kept"),
+    number("jobs.keep_texts_days", 0, 36_500, 0).means(
+        "how long names, account numbers and [texts](OPERATIONS.md#personal-data) of settled \
+             payments are kept; 0: for ever, else 190 days at the least",
+    ),
     number("jobs.keep_usage_days", 190, 36_500, 36_500).means(
         "how long [charges](OPERATIONS.md#retention) are kept, by whole months, and can be \
              refunded; by default for a hundred years",
@@ -295,6 +311,12 @@ pub(super) const KEYS: [Key; 67] = [
         .means("`auto` is `json`, or `pretty` on a terminal"),
     word("logging.level", LEVELS, "info")
         .means("`RUST_LOG` overrides it; [SIGHUP](OPERATIONS.md#run-and-scale) reads it again"),
+    Key::new(RULES, Kind::Rules, Default::None).means(
+        "who may send what: see [Authority](OPERATIONS.md#authority). Not set: everybody may send \
+             everything",
+    ),
+    Key::new(SIGNING_KEYS, Kind::Keys, Default::None)
+        .means("the [keys](OPERATIONS.md#authority) that senders sign with; secrets are not shown"),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Key> {

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::keys::{HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, PER_CURRENCY, find, nearest};
+use super::authority::{AuthorityConfig, fault_of_keys, fault_of_rules, missing_key};
+use super::keys::{
+    HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, PER_CURRENCY, RULES, SIGNING_KEYS, find, nearest,
+};
 use super::show::{Shown, origin_of};
 use super::{Config, Secret, compact, levels_of, listen_of};
 use crate::domain::matching::weak;
@@ -109,12 +112,14 @@ impl Loaded {
         check_needs(&values, needs, &mut problems);
         check_together(&values, &mut problems);
         check_login(&values, &mut problems);
+        check_authority(&values, &mut problems);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
         let shown = Shown::all(&values);
         let mut config = typed(values)?;
         complete(&mut config, environment);
+        config.authority.open().map_err(ConfigError::File)?;
         Ok(Self { config, shown })
     }
 }
@@ -230,7 +235,7 @@ fn text_value(key: &str, found: &str) -> ValueKind {
     ValueKind::from(parts.map(str::to_owned).collect::<Vec<String>>())
 }
 
-fn secret_from(path: &Path) -> Result<String, String> {
+pub(super) fn secret_from(path: &Path) -> Result<String, String> {
     let length = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
     if length.len() > SECRET_BYTES_MAX {
         return Err(format!("{}: more than {SECRET_BYTES_MAX} bytes", path.display()));
@@ -283,8 +288,14 @@ fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
     });
 }
 
-/// What more there is to say of a schedule than what one looks like.
+/// What more there is to say of a value than what one looks like.
 fn fault(key: &Key, found: &Value) -> Option<String> {
+    if matches!(key.kind, Kind::Rules) {
+        return fault_of_rules(found);
+    }
+    if matches!(key.kind, Kind::Keys) {
+        return fault_of_keys(found);
+    }
     let (Kind::Schedule, ValueKind::String(text)) = (key.kind, &found.kind) else { return None };
     match schedule::fault(text)? {
         ScheduleError::Weekday(_) => Some(
@@ -348,6 +359,8 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
         }),
         Kind::Prefix => string.is_some_and(is_prefix),
         Kind::Schedule => string.is_some_and(|text| schedule::fault(text).is_none()),
+        Kind::Rules => fault_of_rules(found).is_none(),
+        Kind::Keys => fault_of_keys(found).is_none(),
         Kind::Zone => string.is_some_and(|name| schedule::zone(name).is_ok()),
     }
 }
@@ -377,39 +390,84 @@ fn check_needs(values: &BTreeMap<String, Value>, needs: Needs, problems: &mut Ve
     }
 }
 
+const PROTOCOL: &str = "kafka.security_protocol";
+const MECHANISM: &str = "kafka.sasl_mechanism";
+
 /// What a login to Kafka cannot do without, and what nobody uses without it.
 fn check_login(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
     let text = |key: &str| match values.get(key).map(|found| &found.kind) {
         Some(ValueKind::String(text)) if !text.is_empty() => Some(text.as_str()),
         _ => None,
     };
-    let protocol = text("kafka.security_protocol").unwrap_or_default();
-    let login = ["kafka.sasl_mechanism", "kafka.sasl_username", "kafka.sasl_password"];
-    if protocol.starts_with("sasl") {
-        for key in login.into_iter().filter(|key| text(key).is_none()) {
+    let protocol = text(PROTOCOL).unwrap_or_default();
+    let (by_password, by_token) =
+        (["kafka.sasl_username", "kafka.sasl_password"], ["kafka.sasl_token_location"]);
+    let mechanism = text(MECHANISM).unwrap_or_default();
+    let (asked, other): (&[&'static str], &[&'static str]) = match mechanism {
+        "OAUTHBEARER" => (&by_token, &by_password),
+        _ => (&by_password, &by_token),
+    };
+    let login = protocol.starts_with("sasl");
+    if login {
+        let asked = [MECHANISM].into_iter().chain(asked.iter().copied());
+        for key in asked.filter(|key| text(key).is_none()) {
             let how = "it, or a kafka.security_protocol without `sasl`";
             problems.push(Problem::Missing { key, how });
         }
     }
     // A password that is not used is a login that somebody believes in.
+    let set = |keys: &[&'static str]| keys.iter().find(|key| text(key).is_some()).copied();
+    let all = [MECHANISM, by_password[0], by_password[1], by_token[0]];
     let secure = ["kafka.ssl_ca_location", "kafka.ssl_certificate_location"];
-    let unused = |wanted: &str, keys: &[&'static str]| {
-        let set = keys.iter().find(|key| text(key).is_some());
-        set.filter(|_| !protocol.contains(wanted)).copied()
-    };
-    for key in [unused("sasl", &login), unused("ssl", &secure)].into_iter().flatten() {
+    let unused = [
+        (PROTOCOL, set(&all).filter(|_| !login)),
+        (PROTOCOL, set(&secure).filter(|_| !protocol.contains("ssl"))),
+        (MECHANISM, set(other).filter(|_| login && !mechanism.is_empty())),
+    ];
+    for (by, key) in unused {
+        let Some(key) = key else { continue };
         problems.push(Problem::Value {
-            key: "kafka.security_protocol".to_owned(),
-            found: format!("{protocol:?}"),
+            key: by.to_owned(),
+            found: format!("{:?}", text(by).unwrap_or_default()),
             expected: format!("one that uses `{key}`, which is set"),
-            origin: values.get("kafka.security_protocol").map(origin_of).unwrap_or_default(),
+            origin: values.get(by).map(origin_of).unwrap_or_default(),
         });
     }
 }
 
-/// Rules that join two keys.
+/// Each key that a rule names is one of the keys.
+fn check_authority(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
+    fn list<T: serde::de::DeserializeOwned>(found: Option<&Value>) -> Vec<T> {
+        let read = found.and_then(|found| found.clone().try_deserialize().ok());
+        read.unwrap_or_default()
+    }
+    let (rules, keys) = (values.get(RULES), values.get(SIGNING_KEYS));
+    let authority = AuthorityConfig { rules: list(rules), keys: list(keys) };
+    if let Some((rule, missing)) = missing_key(&authority) {
+        problems.push(Problem::Value {
+            key: RULES.to_owned(),
+            found: format!("a list in which rule `{rule}` names key `{missing}`"),
+            expected: format!("a key of `{SIGNING_KEYS}`"),
+            origin: rules.map(origin_of).unwrap_or_default(),
+        });
+    }
+}
+
+const TEXTS: &str = "jobs.keep_texts_days";
+const TEXTS_DAYS_MIN: i64 = 190;
+
+/// Rules that join two keys, or that a range does not say.
 fn check_together(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
     let number = |key: &str| values.get(key).and_then(|v| v.clone().into_int().ok());
+    // Until then a bank may take money back by what its text says.
+    if let Some(days) = number(TEXTS).filter(|days| (1..TEXTS_DAYS_MIN).contains(days)) {
+        problems.push(Problem::Value {
+            key: TEXTS.to_owned(),
+            found: days.to_string(),
+            expected: format!("0, which is for ever, or {TEXTS_DAYS_MIN} and more"),
+            origin: values.get(TEXTS).map(origin_of).unwrap_or_default(),
+        });
+    }
     let pairs = [
         ("worker.lane_records", "worker.batch_records"),
         ("kafka.max_poll_interval_ms", "kafka.session_timeout_ms"),
@@ -444,6 +502,7 @@ fn complete(config: &mut Config, environment: &Environment) {
     let kafka = &mut config.kafka;
     for optional in [
         &mut kafka.sasl_username,
+        &mut kafka.sasl_token_location,
         &mut kafka.ssl_ca_location,
         &mut kafka.ssl_certificate_location,
         &mut kafka.ssl_key_location,

@@ -3,6 +3,7 @@
 //! Each value keeps the layer it came from; unknown keys are refused in every layer; secrets are
 //! never printed, not by `Debug` either. Nothing here connects to anything.
 
+mod authority;
 mod keys;
 mod layers;
 mod page;
@@ -20,6 +21,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::{EuroPayee, PayNowPayee, PaymentQr};
 use crate::domain::threshold::Levels;
 
+pub use authority::{AuthorityConfig, KeyConfig, RuleConfig};
 pub use layers::{ConfigError, Environment, Flags, Loaded, Needs, Problem};
 pub use page::settings_table;
 pub use show::{Shown, mask_url};
@@ -61,6 +63,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     pub metrics: MetricsConfig,
     pub logging: LoggingConfig,
+    #[serde(default)]
+    pub authority: AuthorityConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -118,6 +122,7 @@ pub struct KafkaConfig {
     pub sasl_mechanism: Option<String>,
     pub sasl_username: Option<String>,
     pub sasl_password: Option<Secret>,
+    pub sasl_token_location: Option<String>,
     pub ssl_ca_location: Option<String>,
     pub ssl_certificate_location: Option<String>,
     pub ssl_key_location: Option<String>,
@@ -220,6 +225,8 @@ pub struct JobsConfig {
     pub keep_events_days: i64,
     pub keep_records_days: i64,
     pub keep_runs_days: i64,
+    /// 0: for ever.
+    pub keep_texts_days: i64,
     pub keep_usage_days: i64,
 }
 
@@ -320,6 +327,7 @@ impl KafkaConfig {
                 ("sasl.mechanism", self.sasl_mechanism.clone()),
                 ("sasl.username", self.sasl_username.clone()),
                 ("sasl.password", secret(&self.sasl_password)),
+                ("sasl.oauthbearer.config", self.sasl_token_location.clone()),
             ]);
         }
         let set = settings.into_iter().filter_map(|(key, value)| {

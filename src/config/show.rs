@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use config::{Value, ValueKind};
 use serde::Serialize;
 
+use super::authority::names;
 use super::keys::{KEYS, Key, Kind, PER_CURRENCY};
 
 const MASK: &str = "***";
@@ -51,6 +52,8 @@ pub(super) fn origin_of(found: &Value) -> String {
 
 fn masked(key: &Key, found: &Value) -> String {
     let text = match &found.kind {
+        ValueKind::Array(values) if matches!(key.kind, Kind::Rules) => names(values, "name"),
+        ValueKind::Array(values) if matches!(key.kind, Kind::Keys) => names(values, "id"),
         ValueKind::Array(values) => {
             let parts = values.iter().filter_map(|value| value.clone().into_string().ok());
             parts.collect::<Vec<_>>().join(",")

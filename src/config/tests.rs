@@ -157,6 +157,17 @@ fn a_login_that_lacks_something_or_that_nobody_uses_is_refused() {
     let text = refused(&[("TOPUP__KAFKA__SASL_PASSWORD", "hunter2")]);
     assert!(text.contains("`kafka.sasl_password`, which is set"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+    let by = |mechanism: &'static str, key: &'static str, value: &'static str| {
+        let login = ("TOPUP__KAFKA__SECURITY_PROTOCOL", "sasl_ssl");
+        refused(&[login, ("TOPUP__KAFKA__SASL_MECHANISM", mechanism), (key, value)])
+    };
+    let text = by("OAUTHBEARER", "TOPUP__KAFKA__SASL_PASSWORD", "hunter2");
+    assert!(text.contains("`kafka.sasl_token_location` is not set"), "{text}");
+    assert!(text.contains("`kafka.sasl_password`, which is set"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("`kafka.sasl_username`"), "{text}");
+    let text = by("PLAIN", "TOPUP__KAFKA__SASL_TOKEN_LOCATION", "token");
+    assert!(text.contains("`kafka.sasl_username` is not set"), "{text}");
+    assert!(text.contains("`kafka.sasl_token_location`, which is set"), "{text}");
     let text = refused(&[("TOPUP__KAFKA__SSL_CA_LOCATION", "ca.pem")]);
     assert!(text.contains("`kafka.ssl_ca_location`, which is set"), "{text}");
 }

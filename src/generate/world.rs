@@ -1,8 +1,9 @@
 //! A world of some customers with open invoices, fed to the model of the service.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 use serde_json::{Value, json};
 
 use super::record::{Line, TIME, bank_data};

@@ -1,6 +1,7 @@
 //! `prune`: takes away published events by whole ranges of the outbox, charges by whole months, and
 //! outcomes of records and job runs page by page, when they are old; it makes the ranges and months
-//! that are to come. What guards money is never pruned: payments, allocations, lots, ledger, bank
+//! that are to come. Where it is told to, settled payments lose their texts. What guards money is
+//! never pruned: payments, allocations, lots, ledger, bank
 //! transactions, decisions, dead letters, what charges came to, and the keys that make each of them
 //! unique.
 
@@ -10,11 +11,14 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::work::{JobReport, Work};
 use crate::store::failing::{self, Kind};
+use crate::store::forget;
 use crate::store::in_hand;
 use crate::store::prune::{self, After, Pruned};
 use crate::store::{StoreError, Tx};
 
 const USAGE: &str = "usage_charges";
+/// What loses its texts stays.
+const TEXTS: &str = "money_records";
 /// Rows of one transaction.
 const PAGE_ROWS: i64 = 5_000;
 /// How often the outbox is asked for, which whoever writes or publishes may have for a moment.
@@ -30,9 +34,16 @@ pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
             failed.saturating_add(noted(work, table, page(work, what).await, &mut counts).await?);
     }
     failed = failed.saturating_add(noted(work, USAGE, usage(work).await, &mut counts).await?);
+    let mut summary = format!("deleted {}", counts.join(", "));
+    if work.settings().keep.texts_days > 0 {
+        let mut texts = Vec::new();
+        failed =
+            failed.saturating_add(noted(work, TEXTS, old_texts(work).await, &mut texts).await?);
+        summary.push_str(&format!("; forgot texts: {}", texts.join(", ")));
+    }
     failing::forget(work.pool(), work.now()).await?;
     in_hand::forget(work.pool(), work.now()).await?;
-    Ok(JobReport { findings: failed, summary: format!("deleted {}", counts.join(", ")) })
+    Ok(JobReport { findings: failed, summary })
 }
 
 /// Says how many rows of a table went, or notes why not all did: the other tables are none the
@@ -56,6 +67,24 @@ async fn noted(
             Ok(1)
         }
     }
+}
+
+/// Names, numbers and texts of settled payments, a stretch of the table at a time.
+async fn old_texts(work: &Work<'_>) -> Result<u64, StoreError> {
+    let before = work.as_of() - Duration::days(work.settings().keep.texts_days);
+    let (mut total, mut after) = (0_u64, None);
+    while !work.must_stop() {
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, None).await?;
+        let page = forget::old_in_tx(&mut tx, before, after.as_deref(), work.as_of()).await?;
+        tx.commit().await?;
+        total = total.saturating_add(u64::try_from(page.gone).unwrap_or(0));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(total)
 }
 
 /// Months first: what is to come matters more than what goes.

@@ -368,6 +368,7 @@ impl Runner {
                     lost.store(true, Ordering::Relaxed);
                     return;
                 }
+                Err(error) if self.pipeline.outage().has("a run's lease", &error) => {}
                 Err(error) => {
                     tracing::warn!(job = run.job, error = %telemetry::chain(&error),
                         "a run's lease was not extended");

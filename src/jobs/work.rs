@@ -19,6 +19,8 @@ pub struct Keep {
     pub events_days: i64,
     pub records_days: i64,
     pub runs_days: i64,
+    /// 0: for ever.
+    pub texts_days: i64,
     pub usage_days: i64,
 }
 

@@ -16,7 +16,7 @@ use super::gauges::Gauges;
 use super::meters::Meters;
 use super::signs::{Signs, not_alive};
 use crate::clock::Clock;
-use crate::kafka::ConsumerStatus;
+use crate::kafka::{BrokerOutage, ConsumerStatus};
 
 /// A snapshot of the consumer, at any time.
 pub(crate) type Watch = Box<dyn Fn() -> ConsumerStatus + Send + Sync>;
@@ -28,6 +28,7 @@ pub(crate) struct Watched {
     pub book: Arc<Book>,
     pub pool: PgPool,
     pub clock: Clock,
+    pub brokers: BrokerOutage,
     /// None where it reads nothing.
     pub consumer: Option<Watch>,
     /// Topics that it reads.

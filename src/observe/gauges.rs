@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 use super::board::Watched;
@@ -45,6 +45,7 @@ impl Collector for Gauges {
         if let Some(status) = self.0.status() {
             self.partitions(encoder, &status)?;
         }
+        self.brokers(encoder)?;
         self.database(encoder)?;
         self.book(encoder)
     }
@@ -74,11 +75,10 @@ impl Gauges {
                 (labels, 1)
             }),
         )?;
-        let ends = self.0.signs.all_ends();
         let lag = status.partitions.iter().filter_map(|partition| {
-            let end = ends.get(&(partition.topic.as_ref().to_owned(), partition.partition))?;
-            let behind = end.saturating_sub(partition.next_offset?).max(0);
-            Some((place(&partition.topic, partition.partition), behind))
+            let (topic, number) = (&partition.topic, partition.partition);
+            let behind = self.0.meters.lag(topic, number, partition.next_offset?)?;
+            Some((place(topic, number), behind))
         });
         let help = ("consumer_lag_records", "Offsets between the checkpoint and the log's end.");
         tell(encoder, help, lag)?;
@@ -93,6 +93,17 @@ impl Gauges {
             "Age of the oldest record of the batch in hand; 0 where none is.",
         );
         tell(encoder, help, behind)
+    }
+
+    fn brokers(&self, encoder: &mut DescriptorEncoder<'_>) -> Told {
+        let help = "Errors that clients of Kafka were told of, by code.";
+        let kind = MetricType::Counter;
+        let mut metric = encoder.encode_descriptor("kafka_errors", help, None, kind)?;
+        for (code, count) in self.0.brokers.errors() {
+            let labels = [("code", code)];
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&count, None)?;
+        }
+        Ok(())
     }
 
     fn database(&self, encoder: &mut DescriptorEncoder<'_>) -> Told {

@@ -4,11 +4,12 @@
 //! No label has a customer's data or a value that grows without bound: topics, partitions, codes
 //! and words of ours.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
@@ -16,8 +17,10 @@ use prometheus_client::registry::Registry;
 use super::spread::Spread;
 use crate::config::Topics;
 use crate::domain::allocation::Rule;
+use crate::domain::authority::Why;
 use crate::domain::effect::Ending;
 use crate::domain::matching::{MatchDecision, Matched};
+use crate::domain::money::Money;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 use crate::jobs::Job;
 use crate::wire::DecodeCode;
@@ -41,11 +44,12 @@ pub(crate) struct Counted<'a> {
     pub sent: Option<DateTime<Utc>>,
 }
 
-/// A payment's decision, as it is counted: how it ended and by which rule.
-pub(crate) type Decision = (&'static str, &'static str);
+/// A payment's decision, as it is counted: how it ended, by which rule, and on how much money.
+pub(crate) type Decision = (&'static str, &'static str, Money);
 
 pub(crate) fn decision_of(decision: &MatchDecision) -> Decision {
-    (decision.outcome.word(!decision.suggestions.is_empty()), decision.rule.word())
+    let ending = decision.outcome.word(!decision.suggestions.is_empty());
+    (ending, decision.rule.word(), decision.free)
 }
 
 #[derive(Debug)]
@@ -57,13 +61,17 @@ pub(crate) struct Meters {
     retries: Counters<2>,
     opened: Counters<1>,
     payments: Counters<2>,
+    amounts: Counters<2>,
     dead_letters: Counters<1>,
     refused: Counters<1>,
+    unauthorised: Counters<2>,
     pub(crate) events: Counter,
     runs: Counters<2>,
     run_durations: Spreads<1>,
     /// Since when the first record of the batch in hand has been in Kafka, by topic and partition.
     in_hand: Mutex<BTreeMap<(String, i32), DateTime<Utc>>>,
+    /// Where the logs of our partitions ended a few seconds ago.
+    ends: Mutex<BTreeMap<(String, i32), i64>>,
 }
 
 fn spreads<const N: usize>(make: fn() -> Spread) -> Spreads<N> {
@@ -81,12 +89,15 @@ impl Meters {
             retries: Family::default(),
             opened: Family::default(),
             payments: Family::default(),
+            amounts: Family::default(),
             dead_letters: Family::default(),
             refused: Family::default(),
+            unauthorised: Family::default(),
             events: Counter::default(),
             runs: Family::default(),
             run_durations: spreads(Spread::of_runs),
             in_hand: Mutex::default(),
+            ends: Mutex::default(),
         };
         for topic in [&topics.commands, &topics.bank_payments, &topics.usage] {
             let label = [("topic", topic.clone())];
@@ -96,10 +107,11 @@ impl Meters {
             drop(meters.opened.get_or_create(&label));
             Ending::ALL.iter().for_each(|ending| meters.count(topic, *ending, 0));
             CLASSES.iter().for_each(|class| drop(meters.retries_of(topic, class)));
+            Why::ALL.iter().for_each(|why| meters.unauthorised(topic, *why, 0));
         }
         for rule in Rule::ALL {
             for ending in Matched::ALL {
-                meters.decided((ending.word(), rule.word()), 0);
+                meters.decided(ending.word(), rule.word(), 0);
             }
         }
         for code in DecodeCode::ALL.map(DecodeCode::code) {
@@ -128,9 +140,14 @@ impl Meters {
         self.retries.get_or_create_owned(&labels)
     }
 
-    fn decided(&self, (ending, rule): Decision, more: u64) {
+    fn decided(&self, ending: &str, rule: &str, more: u64) {
         let labels = [("decision", ending.to_owned()), ("rule", rule.to_owned())];
         self.payments.get_or_create(&labels).inc_by(more);
+    }
+
+    pub(crate) fn unauthorised(&self, topic: &str, why: Why, more: u64) {
+        let labels = [("topic", topic.to_owned()), ("reason", why.word().to_owned())];
+        self.unauthorised.get_or_create(&labels).inc_by(more);
     }
 
     fn ran(&self, job: &str, result: &str, more: u64) {
@@ -167,12 +184,20 @@ impl Meters {
                 family.get_or_create(&[("code", code.to_owned())]).inc_by(count);
             }
         }
-        let mut kinds: HashMap<Decision, u64> = HashMap::new();
-        for decision in decisions {
-            let count = kinds.entry(*decision).or_default();
+        let mut kinds: HashMap<(&str, &str), u64> = HashMap::new();
+        let mut amounts: HashMap<(&str, &str), u64> = HashMap::new();
+        for &(ending, rule, ref money) in decisions {
+            let count = kinds.entry((ending, rule)).or_default();
             *count = count.saturating_add(1);
+            let micros = money.to_micros().ok().and_then(|micros| u64::try_from(micros).ok());
+            let sum = amounts.entry((ending, money.code())).or_default();
+            *sum = sum.saturating_add(micros.unwrap_or(0));
         }
-        kinds.into_iter().for_each(|(decision, count)| self.decided(decision, count));
+        kinds.into_iter().for_each(|((ending, rule), count)| self.decided(ending, rule, count));
+        for ((ending, currency), sum) in amounts {
+            let labels = [("decision", ending.to_owned()), ("currency", currency.to_owned())];
+            self.amounts.get_or_create(&labels).inc_by(sum);
+        }
         let label = [("topic", topic.to_owned())];
         self.delays.get_or_create(&label).add_all(delays.into_iter());
         self.durations.get_or_create(&label).add(millis(took));
@@ -226,12 +251,26 @@ impl Meters {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the logs of our partitions end.
+    pub(crate) fn note_ends(&self, ends: BTreeMap<(String, i32), i64>) {
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    /// Offsets between a checkpoint and its log's end, once that is known.
+    pub(crate) fn lag(&self, topic: &str, partition: i32, next_offset: i64) -> Option<i64> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = ends.get(&(topic.to_owned(), partition))?;
+        Some(end.saturating_sub(next_offset).max(0))
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         // The registry ends each sentence.
         let counters = [
             ("records", "Records that were read, by how they ended", &self.records),
             ("batch_retries", "Attempts at batches that failed, by why", &self.retries),
             ("payments", "Decisions on payments when they were read, by rule", &self.payments),
+            ("unauthorised", "Records of senders who may not send them", &self.unauthorised),
+            ("payments_amount_micros", "Their money, in millionths", &self.amounts),
             ("job_runs", "Runs of jobs by this worker, by how they ended", &self.runs),
         ];
         for (name, help, family) in counters {
@@ -278,6 +317,7 @@ impl Drop for InHand<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::Currency;
 
     fn written(meters: &Meters) -> String {
         let mut registry = Registry::with_prefix("topup");
@@ -306,22 +346,35 @@ mod tests {
             of(Ending::Applied, None, 400),
             of(Ending::DeadLettered, Some("bank_conflict"), -5),
         ];
-        let decisions = [("allocated", "R2"), ("allocated", "R2"), ("parked", "R15")];
+        let sgd = |micros| Money::from_micros(micros, Currency::parse("SGD").expect("SGD"));
+        let decisions = [
+            ("allocated", "R2", sgd(10_000_000)),
+            ("allocated", "R2", sgd(2_500_001)),
+            ("parked", "R15", sgd(9_007_199_254_740_993)),
+        ];
         meters.batch(topic, records.into_iter(), &decisions, Duration::from_millis(7), now);
+        meters.unauthorised(topic, Why::AboveLimit, 1);
         let text = written(&meters);
         for line in [
             "topup_records_total{topic=\"t.bank-payments.v1\",outcome=\"applied\"} 2\n",
             "topup_records_total{topic=\"t.bank-payments.v1\",outcome=\"dead_lettered\"} 1\n",
             "topup_dead_letters_total{code=\"bank_conflict\"} 1\n",
             "topup_payments_total{decision=\"allocated\",rule=\"R2\"} 2\n",
+            "topup_payments_amount_micros_total{decision=\"allocated\",currency=\"SGD\"} \
+             12500001\n",
+            "topup_payments_amount_micros_total{decision=\"parked\",currency=\"SGD\"} \
+             9007199254740993\n",
             "topup_record_delay_seconds_count{topic=\"t.bank-payments.v1\"} 3\n",
             "topup_record_delay_seconds_sum{topic=\"t.bank-payments.v1\"} 0.44\n",
+            "topup_unauthorised_total{topic=\"t.bank-payments.v1\",reason=\"above_limit\"} 1\n",
             "topup_batch_records_sum{topic=\"t.bank-payments.v1\"} 3.0\n",
             "topup_batch_duration_seconds_count{topic=\"t.bank-payments.v1\"} 1\n",
         ] {
             assert!(text.contains(line), "no {line} in {text}");
         }
-        assert_eq!(before.lines().count(), text.lines().count(), "nothing came up later: {text}");
+        // Which currencies there are is not known before.
+        let known = text.lines().filter(|line| !line.contains("currency="));
+        assert_eq!(before.lines().count(), known.count(), "nothing came up later: {text}");
     }
 
     #[test]
@@ -333,5 +386,15 @@ mod tests {
         assert_eq!(all.get(&("a".to_owned(), 3)).copied(), since);
         drop(hand);
         assert!(meters.all_in_hand().is_empty());
+    }
+
+    #[test]
+    fn a_lag_is_known_once_the_end_is_and_never_below_zero() {
+        let meters = Meters::new(&Topics::with_prefix("t"));
+        assert_eq!(meters.lag("a", 3, 10), None);
+        meters.note_ends([(("a".to_owned(), 3), 25)].into());
+        assert_eq!(meters.lag("a", 3, 10), Some(15));
+        assert_eq!(meters.lag("a", 3, 30), Some(0), "records came since it was asked");
+        assert_eq!(meters.lag("a", 4, 10), None);
     }
 }

@@ -1,6 +1,5 @@
 //! What the tasks of a worker last found, for whoever looks; and what that means.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,6 @@ struct Last {
     database_error: Option<String>,
     clock_ahead_ms: Option<i64>,
     states: Vec<PartitionState>,
-    ends: BTreeMap<(String, i32), i64>,
 }
 
 impl Signs {
@@ -34,7 +32,6 @@ impl Signs {
             database_error: None,
             clock_ahead_ms: None,
             states: Vec::new(),
-            ends: BTreeMap::new(),
         }))
     }
 
@@ -66,17 +63,8 @@ impl Signs {
         self.lock().states = states;
     }
 
-    /// Where the logs of our partitions end.
-    pub(crate) fn ends(&self, ends: BTreeMap<(String, i32), i64>) {
-        self.lock().ends = ends;
-    }
-
     pub(super) fn all_states(&self) -> Vec<PartitionState> {
         self.lock().states.clone()
-    }
-
-    pub(super) fn all_ends(&self) -> BTreeMap<(String, i32), i64> {
-        self.lock().ends.clone()
     }
 
     /// Why the database cannot be used; nothing while it answers.

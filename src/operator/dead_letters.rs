@@ -9,16 +9,17 @@ pub mod edit;
 pub mod import;
 pub mod replay;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use self::replay::{Chunk, Replayed};
 use crate::clock::Clock;
 use crate::pipeline::Pipeline;
 use crate::store::PgPool;
-use crate::store::dead_letters::{self, Act, LetterState, Selection, Who};
+use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Selection, Who};
 use crate::store::failing::{self, Kind};
 use crate::store::replay_runs::{self, ReplayRun};
 use crate::store::{StoreError, in_hand};
@@ -294,6 +295,8 @@ pub enum Became {
     Reopened,
     AlreadyOpen,
     AlreadyReplayed,
+    /// It has no bytes any more.
+    Forgotten,
     Unknown,
 }
 
@@ -307,6 +310,7 @@ impl Became {
             Self::Reopened => "reopened",
             Self::AlreadyOpen => "already_open",
             Self::AlreadyReplayed => "already_replayed",
+            Self::Forgotten => "letter_forgotten",
             Self::Unknown => "unknown",
         }
     }
@@ -369,8 +373,10 @@ async fn reopen_one(
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
+    let forgotten = locked.first().is_some_and(DeadLetter::is_forgotten);
     let became = match locked.first().map(|letter| letter.state) {
         None => Became::Unknown,
+        Some(LetterState::Discarded) if forgotten => Became::Forgotten,
         Some(LetterState::Discarded) if dry_run => Became::WouldBeReopened,
         Some(LetterState::Discarded) => Became::Reopened,
         Some(LetterState::Open) => Became::AlreadyOpen,

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::{Command, Input};
+use crate::masked;
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, decide_in_tx};
 use crate::store::PgPool;
@@ -45,6 +46,12 @@ impl Fields {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    /// Where it holds our mask, which stands for what a person did not see.
+    pub(crate) fn masked(&self) -> Option<String> {
+        let data = Value::Object(self.data.clone()).to_string();
+        masked::held(data.as_bytes(), None).map(|place| format!("/data{place}"))
     }
 
     pub(crate) fn about(mut self, also: &About) -> Self {
@@ -218,6 +225,10 @@ pub(crate) async fn try_out(
     written: &Written,
     at: DateTime<Utc>,
 ) -> Result<Tried, StoreError> {
+    if let Some(failure) = refused(pipeline, written, at) {
+        let (outcome, code) = (Ending::DeadLettered, Some(failure.code.code().to_owned()));
+        return Ok(Tried { outcome, code, needs: None, changes: Vec::new() });
+    }
     let mut tx = pipeline.pool().begin_deciding().await?;
     let before = standing::within(&mut tx, &written.about).await?;
     let ran = decide_in_tx(pipeline, &mut tx, std::slice::from_ref(&written.item), at).await?;
@@ -231,6 +242,15 @@ pub(crate) async fn try_out(
         needs: ended.waits.map(|stands| stands.needs),
         changes: before.differences(&after),
     })
+}
+
+/// Why a worker would not take it from the command line.
+fn refused(pipeline: &Pipeline, written: &Written, at: DateTime<Utc>) -> Option<DecodeFailure> {
+    let key = written.key.as_deref().map(str::as_bytes);
+    let value = Some(written.value.as_slice());
+    let read = RawRecord { topic: Topic::Commands, key, value, headers: &[] };
+    let message = written.item.decoded.clone().ok()?;
+    pipeline.if_authorised(message, &pipeline.settings().topics.commands, &read, at).err()
 }
 
 /// Keeps who asks for it, and why.

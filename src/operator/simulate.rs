@@ -6,7 +6,9 @@
 //! differs comes from the rules alone. All is read in one snapshot of a transaction that cannot
 //! write; a page of payments is in memory at a time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use crate::domain::allocation::Rule;
 use crate::domain::ids::{IdBlock, InvoiceId};

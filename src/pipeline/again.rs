@@ -5,9 +5,8 @@
 //! and its copy goes to Kafka once more. A place that is only read again (same place, same time)
 //! says nothing new: what was given up stays so.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::domain::effect::Ending;
@@ -18,6 +17,7 @@ use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, LetterState, Wh
 use crate::store::inbox::{self, KeptHash, Known, Place};
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx};
+use crate::wire::DecodeFailure;
 
 /// Who the audit names where no operator acted.
 const OURSELVES: &str = "topup";
@@ -56,6 +56,23 @@ impl<'a> Returned<'a> {
         let place = |raw: &RawRecordRow| (raw.partition, raw.offset, raw.timestamp);
         self.raw.topic == letter.raw.topic && place(self.raw) == place(&letter.raw)
     }
+}
+
+/// What a record that could not be read may be known by.
+pub(super) fn ids_of(failure: &DecodeFailure, raw: &RawRecordRow) -> Vec<RecordId> {
+    let mut ids = vec![place_of(raw), place_with_content(raw)];
+    ids.extend(failure.unauthorised.as_ref().and(failure.record.clone()));
+    ids
+}
+
+/// What came before with the content of a record that its sender may not send.
+pub(super) fn repeated<'b>(
+    failure: &DecodeFailure,
+    known: &'b HashMap<RecordId, Known>,
+) -> Option<(&'b RecordId, &'b Known)> {
+    let refused = failure.unauthorised.as_ref()?;
+    let earlier = known.get_key_value(failure.record.as_ref()?);
+    earlier.filter(|(_, known)| known.content_hash == KeptHash::of(&refused.content_hash))
 }
 
 /// What the inbox holds of a record that is known by its place, or by that and its bytes.
@@ -103,6 +120,9 @@ pub(super) async fn take_up_in_tx(
         let who = Who { operator: OURSELVES, reason: Some(&reason), run: None };
         let act = Act::reopen(letter, "came_again");
         dead_letters::act_in_tx(tx, "reopen", who, &[act], at).await?;
+        if letter.is_forgotten() {
+            dead_letters::restore_in_tx(tx, letter, raw, who, at).await?;
+        }
         dead_letters::reopen_in_tx(tx, letter.id, Some(at)).await?;
         tracing::warn!(
             dead_letter = letter.id,

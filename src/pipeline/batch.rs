@@ -1,9 +1,10 @@
 //! One batch in one transaction: inbox, working set, decisions, rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::again::Returned;
 use super::{Pipeline, Turn, again, sweep};
@@ -240,7 +241,7 @@ impl<'a> Work<'a> {
         let ids: Vec<RecordId> = fresh
             .flat_map(|item| match &item.decoded {
                 Ok(message) => vec![message.record.clone()],
-                Err(_) => vec![place_of(&item.raw), place_with_content(&item.raw)],
+                Err(failure) => again::ids_of(failure, &item.raw),
             })
             .collect();
         let known = inbox::probe_in_tx(tx, &ids.iter().collect::<Vec<_>>()).await?;
@@ -457,6 +458,10 @@ impl<'a> Work<'a> {
         failure: &DecodeFailure,
         known: &'b HashMap<RecordId, Known>,
     ) -> Option<Returned<'b>> {
+        if let Some((record, earlier)) = again::repeated(failure, known) {
+            self.repeat(index, item, record);
+            return Returned::known(index, &item.raw, record, earlier.dead_at.as_ref());
+        }
         let hash = bytes_hash(&item.raw);
         let place = place_of(&item.raw);
         let exact = place_with_content(&item.raw);

@@ -3,6 +3,7 @@
 mod careful;
 mod counts;
 mod later;
+mod span;
 
 pub(super) use careful::OnTrial;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike, Utc};
+use tracing::Instrument;
 
 use super::again;
 use super::batch::{Item, run_in_tx};
@@ -191,6 +193,22 @@ fn next_step(error: &StoreError, attempts: u32, records: usize, of: usize) -> Ne
     }
 }
 
+impl Pipeline {
+    /// Decodes records, and asks whether they may be sent; their bytes are kept beside that.
+    fn to_items(&self, topic: Topic, records: impl IntoIterator<Item = Record>) -> Vec<Item> {
+        let came = self.now();
+        records.into_iter().map(|record| self.to_item(topic, record, came)).collect()
+    }
+
+    fn to_item(&self, topic: Topic, record: Record, came: DateTime<Utc>) -> Item {
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        let read = RawRecord { topic, key, value, headers: &record.headers };
+        let decoded = unless_reserved(decode(&read), record.partition)
+            .and_then(|message| self.if_authorised(message, &record.topic, &read, came));
+        Item { raw: to_raw(record), decoded, again: false }
+    }
+}
+
 /// How a group of records ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GroupEnd {
@@ -248,7 +266,7 @@ impl Pipeline {
         cancel: &LaneCancel,
     ) -> GroupEnd {
         let turn = self.turn().await;
-        let items: Vec<Item> = batch.into_iter().map(|r| to_item(lane.topic, r)).collect();
+        let items: Vec<Item> = self.to_items(lane.topic, batch);
         drop(turn);
         self.write(&lane.fence, &items, cancel).await
     }
@@ -311,9 +329,18 @@ impl Pipeline {
         GroupEnd::Committed
     }
 
+    async fn attempt(&self, fence: &Fence, items: &[Item], locks: Locks) -> Result<(), StoreError> {
+        self.transact(fence, items, locks).instrument(span::of(fence, items)).await
+    }
+
     /// One transaction. A commit whose answer was lost is seen by the next attempt: the
     /// checkpoint is then past these records.
-    async fn attempt(&self, fence: &Fence, items: &[Item], locks: Locks) -> Result<(), StoreError> {
+    async fn transact(
+        &self,
+        fence: &Fence,
+        items: &[Item],
+        locks: Locks,
+    ) -> Result<(), StoreError> {
         let Ok(_permit) = self.writers.acquire().await else {
             return Err(StoreError::Fenced);
         };
@@ -450,28 +477,16 @@ async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
     }
 }
 
-/// Decodes a record; its bytes are kept beside what they mean.
-fn to_item(topic: Topic, record: Record) -> Item {
-    let decoded = decode(&RawRecord {
-        topic,
-        key: record.key.as_deref(),
-        value: record.value.as_deref(),
-        headers: &record.headers,
-    });
-    let raw = to_raw(record);
-    let decoded = unless_reserved(decoded, &raw);
-    Item { raw, decoded, again: false }
-}
-
 /// Sources of ours are for what we make ourselves, which has no place in any log.
 fn unless_reserved(
     decoded: Result<Message, DecodeFailure>,
-    raw: &RawRecordRow,
+    partition: i32,
 ) -> Result<Message, DecodeFailure> {
     match decoded {
-        Ok(message) if raw.partition >= 0 && message.record.source.is_our_own() => {
+        Ok(message) if partition >= 0 && message.record.source.is_our_own() => {
             let code = DecodeCode::SourceReserved;
-            Err(DecodeFailure { code, detail: code.message().to_owned(), record: None })
+            let detail = code.message().to_owned();
+            Err(DecodeFailure { code, detail, record: None, unauthorised: None })
         }
         decoded => decoded,
     }
@@ -528,12 +543,16 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
         .collect()
 }
 
+/// What was read under another prefix is of the kind that its topic's name ends with.
+pub(super) fn kind_of(topics: &Topics, name: &str) -> Option<Topic> {
+    let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), name);
+    let former = || name.rsplitn(3, '.').nth(2).and_then(own);
+    topic_kind(topics, name).or_else(former)
+}
+
 /// Decodes stored bytes again, as when they were read.
 pub(crate) fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
-    // What was read under another prefix is of the kind that its topic's name ends with.
-    let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), &raw.topic);
-    let former = || raw.topic.rsplitn(3, '.').nth(2).and_then(own);
-    let topic = topic_kind(topics, &raw.topic).or_else(former)?;
+    let topic = kind_of(topics, &raw.topic)?;
     let headers = headers_from_json(&raw.headers);
     let decoded = decode(&RawRecord {
         topic,
@@ -541,6 +560,6 @@ pub(crate) fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> 
         value: raw.value.as_deref(),
         headers: &headers,
     });
-    let decoded = unless_reserved(decoded, raw);
+    let decoded = unless_reserved(decoded, raw.partition);
     Some(Item { raw: raw.clone(), decoded, again: true })
 }

@@ -9,6 +9,7 @@
 //! No timeout, `select!` or abort goes around a database future here.
 
 mod again;
+mod authority;
 pub mod batch;
 pub(crate) mod in_hand;
 mod lane;
@@ -19,6 +20,7 @@ mod rules;
 pub mod sweep;
 
 pub use again::dead_letter_raw_in_tx;
+pub use authority::Authority;
 pub(crate) use lane::decode_again;
 pub use lane::{headers_from_json, headers_to_json, time_of};
 
@@ -88,6 +90,7 @@ pub struct Settings {
     pub event_source: String,
     /// Batches written at the same time.
     pub writers: usize,
+    pub authority: Authority,
 }
 
 /// Processes batches; shared by all lanes of a worker.

@@ -62,6 +62,7 @@ impl Pipeline {
                         tracing::info!(version, "rule set");
                     }
                 }
+                Err(error) if self.outage().has("the rule set", &error) => {}
                 Err(error) if !failing => {
                     failing = true;
                     let error = crate::telemetry::chain(&error);

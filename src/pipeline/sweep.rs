@@ -3,9 +3,10 @@
 mod renewed;
 mod rounds;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::Pipeline;
 use super::batch::{Ended, Item, decide_in_tx};

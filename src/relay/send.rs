@@ -6,7 +6,7 @@ use crate::store::packed::Unreadable;
 
 use super::{
     DeadLetter, DeadLetterHeaders, Events, Header, Hold, Key, Letter, OutRecord, Relay, SendError,
-    headers_from_json,
+    headers_from_json, traceparent_of,
 };
 
 /// Rows that are sent one by one in a round: each waits for its answer.
@@ -30,10 +30,20 @@ pub(super) struct Sent {
 pub(super) struct Refused {
     /// The key from that row on, with what Kafka or the client answered.
     pub(super) hold: Hold,
-    /// It is the row itself, and neither the batch that it was in nor that nothing gets through.
-    pub(super) by_itself: bool,
+    pub(super) cause: Cause,
     /// The row and those behind it.
     pub(super) ids: Vec<i64>,
+}
+
+/// What a row was not taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The row itself, or that nothing gets through.
+    Unsure,
+    /// Kafka does not take the row itself.
+    TooLarge,
+    /// It was not sent: this program cannot read it.
+    Unreadable,
 }
 
 /// What became of one row.
@@ -53,18 +63,19 @@ fn is_large(payload: &str) -> bool {
 
 impl Refused {
     /// `rest` is the row that was not taken and those of its key behind it.
-    fn of(rest: &[&Events], code: &str, by_itself: bool) -> Option<Self> {
+    fn of(rest: &[&Events], code: &str, cause: Cause) -> Option<Self> {
         let first = rest.first()?;
         let (key, from_sequence) = (first.key.clone(), first.first_sequence);
         let hold = Hold { key, from_sequence, code: code.to_owned() };
-        Some(Self { hold, by_itself, ids: rest.iter().map(|row| row.outbox_id).collect() })
+        Some(Self { hold, cause, ids: rest.iter().map(|row| row.outbox_id).collect() })
     }
 }
 
 fn refuse(rest: &[&Events], error: &SendError, sent: &mut Sent) {
     // What was not sent because of another key is sent with the next round.
     if let SendError::Failed { .. } = error {
-        sent.refused.extend(Refused::of(rest, &error.word(), error.is_too_large()));
+        let cause = if error.is_too_large() { Cause::TooLarge } else { Cause::Unsure };
+        sent.refused.extend(Refused::of(rest, &error.word(), cause));
     }
 }
 
@@ -134,7 +145,7 @@ impl Relay {
                     refuse(&rest, &error, &mut sent);
                 }
                 Some((_, State::Unreadable(why))) => {
-                    sent.refused.extend(Refused::of(&rest, why.word(), true));
+                    sent.refused.extend(Refused::of(&rest, why.word(), Cause::Unreadable));
                 }
                 // It may have been the batch: Kafka refuses a batch as a whole.
                 Some(_) => self.send_alone(key, rest, &mut alone, &mut sent).await,
@@ -156,7 +167,8 @@ impl Relay {
                 Ok(payload) => payload,
                 Err(why) => {
                     let rest = rest.get(index..).unwrap_or_default();
-                    return sent.refused.extend(Refused::of(rest, why.word(), true));
+                    let refused = Refused::of(rest, why.word(), Cause::Unreadable);
+                    return sent.refused.extend(refused);
                 }
             };
             for record in self.event_records(key, payload) {
@@ -175,15 +187,20 @@ impl Relay {
     }
 
     fn event_records(&self, key: &Key, payload: &str) -> Vec<OutRecord> {
-        let record = |json: &str| OutRecord {
-            topic: self.topics.events.clone(),
-            key: Some(key.key.clone().into_bytes()),
-            value: Some(json.as_bytes().to_vec()),
-            headers: vec![Header {
-                name: "content-type".to_owned(),
-                value: Some(b"application/cloudevents+json".to_vec()),
-            }],
-            timestamp_ms: None,
+        let header = |name: &str, value: &str| Header {
+            name: name.to_owned(),
+            value: Some(value.as_bytes().to_vec()),
+        };
+        let record = |json: &str| {
+            let mut headers = vec![header("content-type", "application/cloudevents+json")];
+            headers.extend(traceparent_of(json).map(|trace| header("traceparent", trace)));
+            OutRecord {
+                topic: self.topics.events.clone(),
+                key: Some(key.key.clone().into_bytes()),
+                value: Some(json.as_bytes().to_vec()),
+                headers,
+                timestamp_ms: None,
+            }
         };
         payload.split('\n').map(record).collect()
     }

@@ -30,6 +30,20 @@ pub struct SignOfLife<'a> {
     /// Its clock is off by more than is allowed.
     pub wrong: bool,
     pub started_at: DateTime<Utc>,
+    /// By which table it says who may send what.
+    pub authority: Option<&'a str>,
+}
+
+/// Keeps a table of who may send what under its version.
+pub async fn note_authority(
+    pool: &PgPool,
+    version: &str,
+    content: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(sql!("authority_note")).bind(version).bind(content).bind(at);
+    query.execute(pool).await?;
+    Ok(())
 }
 
 /// A worker lives. Since when its clock is wrong stays what it was first; who has been silent for a
@@ -41,7 +55,8 @@ pub async fn tell(
 ) -> Result<(), StoreError> {
     let query = sqlx::query(sql!("worker_clock_tell")).bind(sign.owner).bind(sign.group);
     let query = query.bind(sign.parts).bind(sign.version).bind(sign.ahead_ms).bind(sign.wrong);
-    query.bind(sign.started_at).bind(at).execute(pool).await?;
+    let query = query.bind(sign.started_at).bind(at).bind(sign.authority);
+    query.execute(pool).await?;
     Ok(())
 }
 

@@ -1,8 +1,7 @@
 //! Dead letters: records that could not be processed, kept unchanged.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -52,6 +51,14 @@ pub struct DeadLetter {
     pub revision: i32,
     /// Topic and key: letters that share it keep their order.
     pub order_key: String,
+}
+
+impl DeadLetter {
+    /// Whether its bytes were forgotten: what stands in their place says so.
+    pub fn is_forgotten(&self) -> bool {
+        let mark = format!(r#"{{"forgotten":{}}}"#, self.id);
+        self.raw.value.as_deref() == Some(mark.as_bytes())
+    }
 }
 
 fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
@@ -406,6 +413,22 @@ pub async fn tried_in_tx(
         message: failing(act).map(|now| now.1),
     });
     Ok(())
+}
+
+/// Gives a letter whose bytes were forgotten those of its record, which came again.
+pub async fn restore_in_tx(
+    tx: &mut Tx<'_>,
+    letter: &DeadLetter,
+    raw: &RawRecordRow,
+    who: Who<'_>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(sql!("dead_letter_restore")).bind(letter.id).bind(raw.value.as_deref());
+    query.bind(&raw.headers).execute(&mut **tx).await?;
+    match letter.revision {
+        0 => Ok(()),
+        last => revise_in_tx(tx, letter.id, last.saturating_add(1), raw, who, at).await,
+    }
 }
 
 /// Adds a revision: the bytes that count from now on.

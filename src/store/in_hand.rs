@@ -11,10 +11,10 @@
 //!
 //! An item in hand is taken by nobody else meanwhile: so one process dies of it, not all in turn.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 use sqlx::Row;
 
 use super::failing::Kind;

@@ -1,7 +1,6 @@
 //! Which records were processed before.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt as _};
 use sqlx::Row;
 
 use super::{StoreError, Tx, sql};

@@ -33,10 +33,11 @@ mod steps_back;
 mod told_steps;
 mod usage;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use sqlx::Row;
 
 pub use misses::misses as load_misses;

@@ -25,6 +25,7 @@ pub mod doors;
 pub mod error;
 pub mod explanation;
 pub mod failing;
+pub mod forget;
 pub mod in_force;
 pub mod in_hand;
 pub mod inbox;

@@ -8,10 +8,11 @@
 //! two ([`Locks::Last`]), so that others wait for it only a little. Rows that were there before
 //! are updated under a guard on what the batch had read; a row count that differs rolls back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::load::{self, Locks};
 use super::{StoreError, Tx, sql};

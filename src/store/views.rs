@@ -109,6 +109,16 @@ impl Privacy {
         }
     }
 
+    /// The text of a payer: the payer's own name and number are hidden in it too.
+    fn of_payer(self, text: &str, row: &PgRow) -> Result<String> {
+        if self == Self::Full {
+            return Ok(text.to_owned());
+        }
+        let name: Option<String> = row.try_get("debtor_name")?;
+        let account: Option<String> = row.try_get("debtor_account")?;
+        Ok(mask::hide_payer(text, name.as_deref(), account.as_deref()))
+    }
+
     /// The lines of such a text.
     fn within_lines(self, lines: Vec<String>) -> Vec<String> {
         match self {

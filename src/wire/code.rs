@@ -29,11 +29,12 @@ pub enum DecodeCode {
     KeyMismatch,
     AdviceSumMismatch,
     AdviceWithoutKey,
+    NotAuthorised,
 }
 
 impl DecodeCode {
     /// All codes, in order of precedence.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::EmptyValue,
         Self::TooLarge,
         Self::NotUtf8,
@@ -53,6 +54,7 @@ impl DecodeCode {
         Self::KeyMismatch,
         Self::AdviceSumMismatch,
         Self::AdviceWithoutKey,
+        Self::NotAuthorised,
     ];
 
     /// The public name, listed in `docs/ERRORS.md`.
@@ -75,6 +77,7 @@ impl DecodeCode {
             Self::DateInvalid => "date_invalid",
             Self::AdviceSumMismatch => "advice_sum_mismatch",
             Self::AdviceWithoutKey => "advice_without_key",
+            Self::NotAuthorised => "not_authorised",
             Self::IdInvalid => "id_invalid",
             Self::KeyMismatch => "key_mismatch",
         }
@@ -113,6 +116,7 @@ impl DecodeCode {
                 "The remittance advice has no payer's account and no reference that names one \
                  payment."
             }
+            Self::NotAuthorised => "The sender may not send this record.",
             Self::IdInvalid => "An identifier is empty, too long or has a forbidden character.",
             Self::KeyMismatch => "The record's key differs from the account that its data names.",
         }

@@ -9,7 +9,8 @@ use super::envelope;
 use super::fields::{Fault, Fields};
 use super::strict::string_of;
 use super::{advice, bank, bank_content_hash, command, release, returns, split, usage};
-use crate::domain::ids::RecordId;
+use crate::domain::authority::Why;
+use crate::domain::ids::{ContentHash, RecordId};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::matching::text;
 use crate::domain::usage::Usage;
@@ -50,6 +51,16 @@ pub struct DecodeFailure {
     pub detail: String,
     /// What identifies the record, when its source and id could be read.
     pub record: Option<RecordId>,
+    /// What is wrong is not the record but who sent it.
+    pub unauthorised: Option<Unauthorised>,
+}
+
+/// A record that could be read, and that its sender may not send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unauthorised {
+    pub why: Why,
+    /// It may be a repeat of one that came by right: that is a repeat all the same.
+    pub content_hash: ContentHash,
 }
 
 /// Reads the data of one type; which reader it is says where the type belongs.
@@ -118,7 +129,7 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     let envelope = envelope::open(raw)?;
     let record = envelope.record;
     let fail = |record: RecordId, code, detail: String| {
-        Err(DecodeFailure { code, detail, record: Some(record) })
+        Err(DecodeFailure { code, detail, record: Some(record), unauthorised: None })
     };
     let Some((name, reader)) = ROUTES.iter().find(|(name, _)| *name == envelope.kind) else {
         let detail = "type: expected a record type of the contract, in this exact case";

@@ -100,6 +100,7 @@ fn data_of<'a>(
         code: DecodeCode::EnvelopeInvalid,
         detail: detail.to_owned(),
         record: record.cloned(),
+        unauthorised: None,
     };
     if body.data.is_some() {
         return Err(fail("data, data_base64: expected one of them"));
@@ -165,6 +166,16 @@ fn binary_mode(raw: &RawRecord<'_>) -> bool {
         media_type(content_type).eq_ignore_ascii_case("application/cloudevents+json")
     });
     !structured && raw.headers.iter().any(|header| header.name == "ce_specversion")
+}
+
+/// Whether the attributes stand in headers.
+pub fn is_binary(raw: &RawRecord<'_>) -> bool {
+    let in_body = || {
+        let text =
+            value_text(raw).and_then(|text| Ok(parse_body(raw, text)?.specversion.is_some()));
+        text.unwrap_or(false)
+    };
+    binary_mode(raw) && !in_body()
 }
 
 fn body_attributes<'a>(body: &Body<'a>) -> Attributes<'a> {
@@ -242,6 +253,7 @@ fn check<'a>(
         code: DecodeCode::EnvelopeInvalid,
         detail: detail.to_owned(),
         record,
+        unauthorised: None,
     };
     if !matches!(&attributes.specversion, Attribute::Text(version) if version == "1.0") {
         return Err(invalid(record, "specversion: expected \"1.0\""));
@@ -315,7 +327,7 @@ fn refuse(code: DecodeCode, record: Option<RecordId>) -> DecodeFailure {
         DecodeCode::DuplicateKey => "value: expected every key of an object once",
         other => other.message(),
     };
-    DecodeFailure { code, detail: detail.to_owned(), record }
+    DecodeFailure { code, detail: detail.to_owned(), record, unauthorised: None }
 }
 
 #[cfg(test)]

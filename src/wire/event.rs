@@ -58,6 +58,13 @@ pub fn encode_event(event: &Event, source: &str) -> String {
     line_of(&envelope)
 }
 
+/// The trace that an event goes on with, from its line: it stands before the data, and no text can
+/// have its quotes.
+pub fn traceparent_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(",\"traceparent\":\"")?;
+    rest.split_once("\",\"data\":{").map(|(trace, _)| trace)
+}
+
 /// JSON on one line. Texts, numbers and lists always have a form, and memory takes all of it.
 fn line_of(value: &impl Serialize) -> String {
     let mut line = Vec::with_capacity(EVENT_BYTES_USUAL);

@@ -7,6 +7,7 @@ mod database;
 mod defaults;
 mod pooler;
 mod roles;
+mod tokens;
 mod trips;
 
 use std::path::PathBuf;
@@ -62,6 +63,7 @@ async fn a_broker_that_wants_proofs_is_worked_with_and_each_refusal_is_a_sentenc
     }
     sentences(&world, &broker);
     held(&world, &broker).await;
+    tokens::are_read_again(&world, &broker).await;
     world.finish().await;
 }
 

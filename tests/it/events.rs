@@ -27,6 +27,8 @@ fn check(event: &Event, key: &str, (source, id): (&str, &str)) {
     assert_eq!(event.text("datacontenttype"), "application/json");
     assert_eq!(event.text("causationsource"), source);
     assert_eq!(event.text("causationid"), id);
+    let trace: Vec<&str> = event.json["traceparent"].as_str().into_iter().collect();
+    assert_eq!(event.record.header("traceparent"), trace);
     let time = event.text("time");
     assert!(time.ends_with('Z') && time.contains('T'), "{time}");
     for name in ["amount", "amount_due", "delta", "balance", "unallocated"] {

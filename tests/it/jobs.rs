@@ -16,7 +16,8 @@ use topup::store::jobs::{self, Claim, Claimed, Ending};
 use crate::harness::records::{allocate, invoice, payment};
 use crate::harness::{Direct, PATIENCE, by_length};
 
-const KEEP: Keep = Keep { events_days: 90, records_days: 400, runs_days: 90, usage_days: 190 };
+const KEEP: Keep =
+    Keep { events_days: 90, records_days: 400, runs_days: 90, texts_days: 190, usage_days: 190 };
 /// Longer than any machine that runs the tests stands still: nothing is taken over by mistake.
 const LEASE: Duration = Duration::from_secs(60);
 

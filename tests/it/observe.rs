@@ -1,6 +1,9 @@
 //! What is seen of a worker from outside: its metrics, by a real Prometheus too, whether it lives
 //! and is ready; and what the rules and the dashboard of `dev/observe` ask of it.
 
+mod book;
+mod door;
+mod lines;
 mod rules;
 
 use std::collections::BTreeMap;

@@ -65,8 +65,9 @@ const OF_CUSTOMERS: usize = 5;
 
 /// What may read all there is, and why: a person or a daily report asks for it, and no customer
 /// waits for the answer.
-const MAY_SCAN: [(&str, &str); 3] = [
+const MAY_SCAN: [(&str, &str); 4] = [
     ("audit_", "the audit proves the whole book"),
+    ("forget_unsettled_", "a person asks; what is open is little"),
     ("reconcile_", "the report compares whole days and balances, in pages, once a day"),
     ("views_", "a person asks"),
 ];

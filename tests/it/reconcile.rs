@@ -283,7 +283,7 @@ async fn each_table_of_an_account_is_held_against_the_others() {
             "SET session_replication_role = replica; UPDATE allocations SET reversed = amount,
                clawed_back = amount, reversed_at = now(); RESET session_replication_role",
             "SET session_replication_role = replica; UPDATE allocations SET reversed = 0,
-               clawed_back = 0, reversed_at = NULL; RESET session_replication_role",
+               clawed_back = NULL, reversed_at = NULL; RESET session_replication_role",
             vec!["account_invoices SGD", "account_payments SGD"],
         ),
         (

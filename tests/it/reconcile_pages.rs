@@ -32,7 +32,7 @@ const PLANTED: [(&str, &str); 3] = [
            clawed_back = amount, reversed_at = now() WHERE invoice_id = 'INV-NUMBER';
          RESET session_replication_role",
         "SET session_replication_role = replica; UPDATE allocations SET reversed = 0,
-           clawed_back = 0, reversed_at = NULL; RESET session_replication_role",
+           clawed_back = NULL, reversed_at = NULL; RESET session_replication_role",
     ),
     (
         "SET session_replication_role = replica; UPDATE payments SET allocated = allocated - 10000,

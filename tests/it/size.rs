@@ -353,8 +353,9 @@ pub async fn measure_items(direct: &Direct, items: &[Item]) -> (Vec<(String, i64
 }
 
 /// Statements that are not measured here nor in `plans`, by how their names begin, and why.
-const NOT_MEASURED: [(&str, &str); 44] = [
+const NOT_MEASURED: [(&str, &str); 45] = [
     ("audit_", "the audit proves the whole book"),
+    ("authority_note", "one row"),
     ("bank_feeds_", "one row of each bank account"),
     ("candidates_flag", "the rows that it is given"),
     ("candidates_unflag", "the rows that it is given"),
@@ -369,6 +370,7 @@ const NOT_MEASURED: [(&str, &str); 44] = [
     ("drifts_", "what the daily report found"),
     ("failing_", "the items that it is given, or that nobody tried for a day"),
     ("feed_partitions_tell", "one row of each partition"),
+    ("forget_", "a person asks, or the daily job: in pages, from one end to the other"),
     ("in_hand_", "what a process has in hand"),
     ("inbox_update", "the rows that it is given"),
     ("insert_", "the rows that it is given"),

@@ -232,7 +232,7 @@ const REFUSED: &[(&str, &str)] = &[
     // Beyond the amount, of an allocation and of a lot.
     ("23514", "UPDATE allocations SET reversed = amount + 1, reversed_at = now()"),
     ("23514", "UPDATE lots SET reversed = amount + 1, closed_at = now()"),
-    ("23514", "UPDATE lots SET clawed_back = reversed + 1"),
+    ("23514", "UPDATE allocations SET clawed_back = reversed + 1"),
     (
         "23514",
         "UPDATE allocations SET reversed = reversed - 1, reversed_at = NULL WHERE reversed > 0",

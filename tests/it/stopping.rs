@@ -122,6 +122,18 @@ async fn stops_with_the_database(test: &str, line: Line) {
     world.finish().await;
 }
 
+/// Who stopped in order reads nothing any more, and `status` does not say that it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stopped_has_left_its_partitions() {
+    let world = World::new("s_left").await;
+    let worker = world.start().await;
+    let states = "SELECT string_agg(DISTINCT state, ' ') || ' ' || count(*) FROM partition_states";
+    world.until(states, "flowing 6").await;
+    worker.shutdown().await;
+    assert_eq!(world.value(states).await, "left 6");
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_stops_while_the_database_is_frozen() {
     stops_with_the_database("s_frozen", Line::Frozen).await;

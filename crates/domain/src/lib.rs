@@ -9,6 +9,7 @@
 pub mod account;
 pub mod advice;
 pub mod allocation;
+pub mod authority;
 pub mod bank;
 pub mod chain;
 pub mod decide;

@@ -12,6 +12,10 @@ const IBAN_MAX: usize = 34;
 const SEPARATORS_MAX: usize = 3;
 /// Characters of a masked text that stay.
 const SHOWN_MAX: usize = 4;
+/// What stands for a word of the payer's name within a text. One mark alone people write too.
+const WORD: &str = "……";
+/// A shorter word of a name says nothing of its own.
+const WORD_MIN: usize = 2;
 
 /// Hides all but the last characters, and never shows more than a third of the text.
 pub fn hide(text: &str) -> String {
@@ -19,6 +23,36 @@ pub fn hide(text: &str) -> String {
     let kept = SHOWN_MAX.min(length / 3);
     let shown: String = text.chars().skip(length.saturating_sub(kept)).collect();
     format!("{MARK}{shown}")
+}
+
+/// Hides the payer's own name and account number where they stand in the payer's text.
+pub fn hide_payer(text: &str, name: Option<&str>, account: Option<&str>) -> String {
+    let name = name.unwrap_or_default().trim().to_lowercase();
+    let names =
+        |word: &&str| word.chars().count() >= WORD_MIN && word.contains(char::is_alphabetic);
+    let own: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(names).collect();
+    let number: String =
+        account.unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect();
+    let number = number.to_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let within = first.is_alphanumeric();
+        let end = rest.find(|c: char| c.is_alphanumeric() != within).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at(end);
+        let folded = piece.to_lowercase();
+        // Scripts without blanks have the name within a longer word.
+        let held = own.iter().any(|word| !word.is_ascii() && folded.contains(*word));
+        if held || own.contains(&folded.as_str()) {
+            out.push_str(WORD);
+        } else if folded.chars().count() > SHOWN_MAX && folded == number {
+            out.push_str(&hide(piece));
+        } else {
+            out.push_str(piece);
+        }
+        rest = behind;
+    }
+    out
 }
 
 /// Hides what may be an account or card number within a text, and leaves the rest.
@@ -170,7 +204,9 @@ pub fn is_mask(text: &str) -> bool {
             let rest = text.get(at.saturating_add(MARK.len_utf8())..).unwrap_or_default();
             let whole = at == 0 && rest.chars().count() <= SHOWN_MAX;
             let shown = rest.chars().take_while(|c| c.is_alphanumeric()).count();
-            if whole || shown == SHOWN_MAX {
+            let behind = rest.strip_prefix(MARK).map(|behind| behind.chars().next());
+            let word = behind.is_some_and(|c| !c.is_some_and(|c| c == MARK || c.is_alphanumeric()));
+            if whole || shown == SHOWN_MAX || word {
                 return true;
             }
         }
@@ -193,6 +229,22 @@ mod tests {
         {
             assert!(!is_mask(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_payers_name_and_number_are_hidden_in_the_text_and_invoices_are_not() {
+        let cases = [
+            ("INV-77 from Tan Ah Seng", "INV-77 from …… …… ……"),
+            ("TAN/AH-SENG dbs0012345678, TANG", "……/……-…… …5678, TANG"),
+            ("INV-2020 thank you", "INV-2020 thank you"),
+        ];
+        for (text, shown) in cases {
+            let hidden = hide_payer(text, Some("Tan Ah Seng 2020"), Some("DBS-001 2345678"));
+            assert_eq!(hidden, shown);
+            assert_eq!(is_mask(&hidden), hidden != text, "{hidden}");
+        }
+        assert_eq!(hide_payer("发票12 陈大文付", Some("陈大文"), None), "发票12 ……");
+        assert_eq!(hide_payer("Tan 1", None, None), "Tan 1");
     }
 
     #[test]

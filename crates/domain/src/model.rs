@@ -3,9 +3,10 @@
 //! It has no database, batch or clock, so it is short enough to be believed. Tests compare what
 //! the real service ends with against the [`Summary`] of a model that was fed the same records.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::account::Account;
 use super::allocation::Allocation;

@@ -36,7 +36,7 @@ mod upstream;
 pub mod usage;
 pub mod watching;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::account::Account;
@@ -56,6 +56,7 @@ use crate::invoice::{Invoice, InvoiceStatus};
 use crate::want::Want;
 
 pub use super::invoice::{BookEntry, OpenInvoice};
+use foldhash::{HashMap, HashSet};
 use known::{Answer, Known};
 pub use miss::{BEYOND_LIMIT, Stop};
 

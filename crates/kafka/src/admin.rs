@@ -155,6 +155,11 @@ impl Cluster {
         topics: &[TopicSpec],
         timeout: Duration,
     ) -> Result<Vec<String>, KafkaError> {
+        // The client of these requests asks nobody for a token.
+        if self.extra.get("sasl.mechanism").is_some_and(|mechanism| mechanism == "OAUTHBEARER") {
+            let problem = "topics are not created by a login with a token: use Kafka's own tool";
+            return Err(KafkaError::setting("sasl.mechanism", problem));
+        }
         // It tells at once when nobody lets us in.
         self.metadata(&self.consumer(None)?, None, timeout)?;
         let admin: AdminClient<LogContext> = self
@@ -262,7 +267,12 @@ impl Cluster {
         }
         // That a connection was closed is only told by a line of the log.
         native.set_log_level(RDKafkaLogLevel::Info);
-        native.create_with_context(LogContext::quiet()).map_err(KafkaError::client("consumer"))
+        let consumer: BaseConsumer<LogContext> = native
+            .create_with_context(LogContext::quiet())
+            .map_err(KafkaError::client("consumer"))?;
+        // A token is asked for at the first poll.
+        drop(consumer.poll(Duration::ZERO));
+        Ok(consumer)
     }
 
     fn native(&self) -> ClientConfig {

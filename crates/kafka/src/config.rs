@@ -10,6 +10,7 @@ use std::time::Duration;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 use super::error::KafkaError;
+use super::outage::BrokerOutage;
 use super::queue::QueueLimits;
 
 /// Prefetch of librdkafka, per partition and then in total per partition queue: its defaults
@@ -87,6 +88,8 @@ pub struct ConsumerConfig {
     pub check_every: Duration,
     /// Further librdkafka settings, for example TLS and SASL.
     pub extra: BTreeMap<String, String>,
+    /// Shared with other clients, so that it is told once.
+    pub outage: BrokerOutage,
 }
 
 impl ConsumerConfig {
@@ -109,6 +112,7 @@ impl ConsumerConfig {
             hold_retry: Duration::from_secs(30),
             check_every: Duration::from_secs(30),
             extra: BTreeMap::new(),
+            outage: BrokerOutage::default(),
         }
     }
 

@@ -43,7 +43,7 @@ pub fn start<H: BatchHandler>(
     let shared = Arc::new(Shared::new(slots, inbox, config.revoke_wait));
     let consumer: BaseConsumer<Context> = config
         .native()
-        .create_with_context(Context::new(shared.clone()))
+        .create_with_context(Context::new(shared.clone(), config.outage.clone()))
         .map_err(KafkaError::client("consumer"))?;
     let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(KafkaError::client("subscribe"))?;

@@ -5,10 +5,11 @@
 //! no database. The commit in it is a round trip; when the coordinator is away librdkafka gives
 //! up on it by itself, and a failed one costs only that records come again and are dropped.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode};
@@ -16,16 +17,18 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::noise::Noise;
+use super::outage::{BrokerOutage, is_away};
 use super::refusal::{LastRefusal, Refusal};
 use super::shared::{Shared, add};
 use super::slots::Key;
-use super::trouble::{Meaning, meaning};
+use super::token;
 
 /// The context of clients that only need their logs routed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LogContext {
     noise: Arc<Noise>,
     refusal: Arc<LastRefusal>,
+    outage: BrokerOutage,
     /// Its errors are told by whoever asked: here they are for debugging.
     quiet: bool,
 }
@@ -33,6 +36,10 @@ pub(super) struct LogContext {
 impl LogContext {
     pub(crate) fn quiet() -> Self {
         Self { quiet: true, ..Self::default() }
+    }
+
+    pub(crate) fn sharing(outage: BrokerOutage) -> Self {
+        Self { outage, ..Self::default() }
     }
 
     /// Why the brokers do not let us in, as far as the client has said.
@@ -52,6 +59,13 @@ impl LogContext {
 }
 
 impl ClientContext for LogContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    /// The only setting that the client hands on is `sasl.oauthbearer.config`: the token's file.
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token::read(file)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let level = if self.quiet { RDKafkaLogLevel::Debug } else { level };
         let refusal = self.refusal.hear_line(facility, message);
@@ -66,7 +80,7 @@ impl ClientContext for LogContext {
         if self.quiet {
             tracing::debug!(target: "librdkafka", %error, reason);
         } else {
-            warn_once(&self.noise, &error, reason, refusal);
+            tell(&self.noise, &self.outage, (&error, reason), refusal);
         }
     }
 }
@@ -78,18 +92,17 @@ pub(super) struct Context {
     shared: Arc<Shared>,
     noise: Noise,
     refusal: LastRefusal,
+    outage: BrokerOutage,
 }
 
 impl Context {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, noise: Noise::default(), refusal: LastRefusal::default() }
+    pub(crate) fn new(shared: Arc<Shared>, outage: BrokerOutage) -> Self {
+        Self { shared, noise: Noise::default(), refusal: LastRefusal::default(), outage }
     }
 
     /// The brokers answer.
     pub(crate) fn answered(&self) {
-        if self.noise.over() {
-            tracing::info!("Kafka answers again");
-        }
+        self.outage.answers();
         self.refusal.over();
         self.shared.clear_error();
     }
@@ -155,6 +168,12 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token::read(file)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if let Some(refusal) = self.refusal.hear_line(facility, message) {
             refuse_once(&self.noise, message, refusal);
@@ -168,7 +187,7 @@ impl ClientContext for Context {
             // The member was evicted. The next poll joins again; the fence guards the database.
             tracing::warn!(reason, "the consumer thread polled too late and left the group");
         } else {
-            warn_once(&self.noise, &error, reason, refusal);
+            tell(&self.noise, &self.outage, (&error, reason), refusal);
         }
         self.shared.note_error(format!("{error}: {reason}"));
     }
@@ -219,6 +238,7 @@ impl ConsumerContext for Context {
             Some(RDKafkaErrorCode::NoOffset | RDKafkaErrorCode::RebalanceInProgress) => {
                 tracing::debug!(%error, "offsets not committed yet");
             }
+            Some(_) if self.outage.lasts() => tracing::debug!(%error, "offsets not committed"),
             // Each partition says its own; the database knows the offsets anyway.
             Some(_) | None => {
                 let kind = format!("commit {error}");
@@ -250,14 +270,21 @@ fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
 }
 
 /// One line for each kind of error, and one a minute while it lasts.
-fn warn_once(noise: &Noise, error: &NativeError, reason: &str, refusal: Option<Refusal>) {
+fn tell(
+    noise: &Noise,
+    outage: &BrokerOutage,
+    (error, reason): (&NativeError, &str),
+    refusal: Option<Refusal>,
+) {
+    outage.count(error, refusal.as_ref());
     if let Some(refusal) = refusal {
         return refuse_once(noise, reason, refusal);
     }
     // Of an outage each broker and each connection says its own.
-    let outage = meaning(error) == Meaning::Outage;
-    let kind = if outage { "outage".to_owned() } else { error.to_string() };
-    if let Some(times) = noise.tell(&kind, Instant::now()) {
+    if is_away(error) {
+        return outage.fails(error, reason);
+    }
+    if let Some(times) = noise.tell(&error.to_string(), Instant::now()) {
         tracing::warn!(target: "librdkafka", %error, reason, times);
     }
 }

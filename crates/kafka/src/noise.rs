@@ -1,5 +1,5 @@
-//! One line for what librdkafka says a thousand times: at its first time, once a minute with how
-//! often it came, and when it is over.
+//! One line for what librdkafka says a thousand times: at its first time, and once a minute with
+//! how often it came.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -40,12 +40,6 @@ impl Noise {
         known.last = now;
         Some(std::mem::take(&mut known.times))
     }
-
-    /// It is over; whether anything was said.
-    pub(crate) fn over(&self) -> bool {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        !std::mem::take(&mut *said).is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -62,8 +56,5 @@ mod tests {
         assert_eq!(noise.tell("another", at(1)), Some(1), "each for itself");
         assert_eq!(noise.tell("AllBrokersDown", at(60_000)), Some(1_000), "once a minute");
         assert_eq!(noise.tell("AllBrokersDown", at(60_001)), None);
-        assert!(noise.over(), "once when it is over");
-        assert!(!noise.over());
-        assert_eq!(noise.tell("AllBrokersDown", at(60_002)), Some(1), "a new one");
     }
 }

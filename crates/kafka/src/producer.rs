@@ -26,6 +26,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use super::config::{millis, unique_client_id};
 use super::context::LogContext;
 use super::error::KafkaError;
+use super::outage::BrokerOutage;
 use super::record::Header;
 
 /// Bound of what waits inside librdkafka: 32 MiB or 20,000 records, about 20 relay batches.
@@ -60,6 +61,8 @@ pub struct ProducerConfig {
     pub delivery_timeout: Duration,
     /// Further librdkafka settings, for example TLS and SASL.
     pub extra: BTreeMap<String, String>,
+    /// Shared with other clients, so that it is told once.
+    pub outage: BrokerOutage,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,6 +126,7 @@ impl SendError {
 /// Cheap to share by `Arc`; several tasks may send at once.
 pub struct Producer {
     config: ClientConfig,
+    outage: BrokerOutage,
     client: Mutex<Arc<Client>>,
 }
 
@@ -143,6 +147,7 @@ impl ProducerConfig {
             linger: Duration::from_millis(5),
             delivery_timeout: Duration::from_secs(30),
             extra: BTreeMap::new(),
+            outage: BrokerOutage::default(),
         }
     }
 
@@ -175,9 +180,14 @@ impl ProducerConfig {
 
 impl Producer {
     pub fn new(config: &ProducerConfig) -> Result<Self, KafkaError> {
-        let config = config.native()?;
-        let client = Mutex::new(Client::start(&config)?);
-        Ok(Self { config, client })
+        let (outage, config) = (config.outage.clone(), config.native()?);
+        let client = Mutex::new(Client::start(&config, &outage)?);
+        Ok(Self { config, outage, client })
+    }
+
+    /// Whether a broker is away, which has been told.
+    pub fn is_cut_off(&self) -> bool {
+        self.outage.lasts()
     }
 
     /// Enqueues all records in order, then waits for all reports. The answers are in the order of
@@ -192,6 +202,9 @@ impl Producer {
             call.settle(index, delivery.await, &records);
         }
         self.renew_if_fatal(&client);
+        if call.results.iter().any(Result::is_ok) {
+            self.outage.answers();
+        }
         call.results
     }
 
@@ -217,7 +230,7 @@ impl Producer {
         if client.native.client().fatal_error().is_none() {
             return;
         }
-        match Client::start(&self.config) {
+        match Client::start(&self.config, &self.outage) {
             Ok(fresh) => {
                 tracing::error!("the producer had a fatal error and was replaced");
                 *client = fresh;
@@ -232,9 +245,9 @@ impl Producer {
 }
 
 impl Client {
-    fn start(config: &ClientConfig) -> Result<Arc<Self>, KafkaError> {
+    fn start(config: &ClientConfig, outage: &BrokerOutage) -> Result<Arc<Self>, KafkaError> {
         let native: Native = config
-            .create_with_context(LogContext::default())
+            .create_with_context(LogContext::sharing(outage.clone()))
             .map_err(KafkaError::client("producer"))?;
         let last = native.clone();
         let (release, released) = channel::<()>();

@@ -18,7 +18,7 @@ pub struct Refusal {
 }
 
 /// The code of each refusal, in `docs/ERRORS.md`.
-pub const CODES: [&str; 10] = [
+pub const CODES: [&str; 12] = [
     "kafka_login_refused",
     "kafka_mechanism_refused",
     "kafka_certificate_untrusted",
@@ -29,6 +29,8 @@ pub const CODES: [&str; 10] = [
     "kafka_wants_login",
     "kafka_topic_denied",
     "kafka_group_denied",
+    "kafka_token_unusable",
+    "kafka_token_expired",
 ];
 
 const fn refusal(code: &'static str, sentence: &'static str) -> Refusal {
@@ -42,7 +44,9 @@ pub(super) const HOST_MISMATCH: Refusal = refusal(
 );
 
 /// What the client says, and what it means. The first that fits holds.
-const WORDS: [(&str, Refusal); 12] = [
+const WORDS: [(&str, Refusal); 14] = [
+    ("Must supply an unexpired token", TOKEN_EXPIRED),
+    ("acquire SASL OAUTHBEARER token", TOKEN),
     ("connecting to a SSL listener?", WANTS_TLS),
     ("connecting to a PLAINTEXT broker listener?", SPEAKS_NO_TLS),
     ("wrong version number", SPEAKS_NO_TLS),
@@ -59,7 +63,8 @@ const WORDS: [(&str, Refusal); 12] = [
 
 const LOGIN: Refusal = refusal(
     CODES[0],
-    "the broker does not take this user and password (kafka.sasl_username, kafka.sasl_password)",
+    "the broker does not take this user and password (kafka.sasl_username, kafka.sasl_password), \
+     or this token (kafka.sasl_token_location)",
 );
 const MECHANISM: Refusal =
     refusal(CODES[1], "the broker does not offer this way to log in (kafka.sasl_mechanism)");
@@ -92,6 +97,15 @@ const TOPIC: Refusal = refusal(
 const GROUP: Refusal = refusal(
     CODES[9],
     "the broker's access rules do not let this user into the group (kafka.group_id)",
+);
+
+const TOKEN: Refusal = refusal(
+    CODES[10],
+    "the file of kafka.sasl_token_location holds no token that could be sent to a broker",
+);
+const TOKEN_EXPIRED: Refusal = refusal(
+    CODES[11],
+    "the token of kafka.sasl_token_location has expired, and its file holds no newer one",
 );
 
 fn by_words(said: &str) -> Option<Refusal> {

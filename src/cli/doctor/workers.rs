@@ -1,5 +1,7 @@
 //! Whether anybody works: whoever looks from outside sees no worker that does not run.
 
+use std::collections::BTreeMap;
+
 use super::super::status::parts_missing;
 use super::{Check, ok, warn};
 use crate::store::views::status::WorkerRow;
@@ -22,7 +24,20 @@ pub(super) fn judge(found: &[WorkerRow], group: &str) -> Check {
             let found = format!("none runs {}", missing.join(", "));
             warn(CHECK, found, "start a worker with these parts (`--only`)")
         }
+        (_, _) if authorities(&alive).len() > 1 => {
+            let told = authorities(&alive)
+                .into_iter()
+                .map(|(version, owner)| format!("{} at {owner}", version.unwrap_or("no table")));
+            let told = told.collect::<Vec<_>>().join(", ");
+            let found = format!("they differ in who may send what: {told}");
+            warn(CHECK, found, "give all workers the same `authority` settings, and restart them")
+        }
         (1, _) => ok(CHECK, "1 gives a sign of life"),
         (count, _) => ok(CHECK, format!("{count} give a sign of life")),
     }
+}
+
+/// The tables of authority in use, each with a worker that has it.
+fn authorities<'w>(alive: &[&'w WorkerRow]) -> BTreeMap<Option<&'w str>, &'w str> {
+    alive.iter().map(|worker| (worker.authority.as_deref(), worker.owner.as_str())).collect()
 }

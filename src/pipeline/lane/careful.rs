@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{GroupEnd, Lane, RETRY_FIRST, rest, to_item, to_raw};
+use super::{GroupEnd, Lane, RETRY_FIRST, rest, to_raw};
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{LaneCancel, Record};
 use crate::pipeline::Pipeline;
@@ -192,7 +192,7 @@ impl Pipeline {
             let noted = guard.announce(self.pool(), fence, first..=last, self.now()).await;
             let result = match noted {
                 Ok(()) => {
-                    let decode = || part.iter().map(|r| to_item(topic, r.clone())).collect();
+                    let decode = || self.to_items(topic, part.iter().cloned());
                     let items: &Vec<Item> = items.get_or_insert_with(decode);
                     self.attempt(fence, items, Locks::First).await
                 }
@@ -215,7 +215,7 @@ impl Pipeline {
                 return GroupEnd::Cancelled;
             }
         }
-        let decode = || part.iter().map(|r| to_item(topic, r.clone())).collect();
+        let decode = || self.to_items(topic, part.iter().cloned());
         self.write(fence, &items.unwrap_or_else(decode), cancel).await
     }
 

@@ -26,6 +26,7 @@ impl Pipeline {
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (topic, partition) = (&fence.topic, fence.partition);
         let place = |item: Option<&Item>| item.map(|item| item.raw.offset);
+        let next = place(items.last()).unwrap_or(-1).saturating_add(1);
         let dead = of(Ending::DeadLettered);
         tracing::info!(
             topic,
@@ -40,11 +41,22 @@ impl Pipeline {
             reopened = of(Ending::Reopened),
             dead_lettered = dead,
             ms,
+            lag = self.meters().lag(topic, partition, next),
             "batch written"
         );
         if dead > 0 {
+            self.count_unauthorised(topic, items, written);
             let codes = codes(written);
             tracing::warn!(topic, partition, records = dead, codes, "records became dead letters");
+        }
+    }
+
+    fn count_unauthorised(&self, topic: &str, items: &[Item], written: &Written) {
+        for (item, ended) in items.iter().zip(&written.ended) {
+            let failure = item.decoded.as_ref().err().and_then(|f| f.unauthorised.as_ref());
+            if let Some(refused) = failure.filter(|_| ended.outcome == Ending::DeadLettered) {
+                self.meters().unauthorised(topic, refused.why, 1);
+            }
         }
     }
 

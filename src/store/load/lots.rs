@@ -1,8 +1,9 @@
 //! Lots of accounts, page by page, in the order in which a walk takes them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 use sqlx::postgres::PgRow;
 
 use super::usage::lot;

@@ -132,8 +132,8 @@ pub async fn with_book(tx: &mut Tx<'_>, mut payments: Vec<Past>) -> Result<PastP
 async fn pays(tx: &mut Tx<'_>, payments: &mut [Past]) -> Result<(), StoreError> {
     let ids: Vec<&str> = payments.iter().map(|past| past.payment_id.as_str()).collect();
     let query = sqlx::query(sql!("past_allocations")).bind(ids);
-    let mut paid: std::collections::HashMap<PaymentId, Vec<(InvoiceId, Money)>> =
-        std::collections::HashMap::new();
+    let mut paid: foldhash::HashMap<PaymentId, Vec<(InvoiceId, Money)>> =
+        foldhash::HashMap::default();
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(2)?)?;
         let part =

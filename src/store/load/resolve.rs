@@ -1,7 +1,8 @@
 //! Resolving what texts name, the locks of watched words, and the payments that watch.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashMap;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 

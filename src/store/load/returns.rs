@@ -1,7 +1,8 @@
 //! What returns mean: the payments that they take back, and what was returned before.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashMapExt as _};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 

@@ -1,9 +1,10 @@
 //! What de-allocations, removals and returns need: the payments that returns mean, what is live of
 //! their allocations, the lots of their accounts, the live holds, and how far usage is known.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashSet;
 use sqlx::Row;
 
 use super::{Needs, returns};

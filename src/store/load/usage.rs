@@ -1,9 +1,10 @@
 //! What usage records touch: open lots, limits, the charges, refunds and holds that they name.
 //! All of it is read under the accounts' locks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
+use foldhash::{HashMap, HashMapExt as _};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 

@@ -4,9 +4,10 @@
 //! A batch that locks last has not read them: it decided as if they were zero, which is the same
 //! unless one is a debt that a new lot would have cleared first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 use sqlx::Row;
 
 use super::{expect_rows, micros};

@@ -1,9 +1,10 @@
 //! Decisions. One that was made when its payment was recorded is in the payment's row: nearly all
 //! payments have it and no other. Later ones have a table of their own.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use crate::domain::ids::PaymentId;
 use crate::domain::matching::{MatchDecision, MatchOutcome, RULE_SET_VERSION};

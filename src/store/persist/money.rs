@@ -1,8 +1,7 @@
 //! Payments that change, ledger, allocations, lots.
 
-use std::collections::{HashMap, HashSet};
-
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashSet};
 
 use super::rows::Rows;
 use super::{expect_rows, micros};

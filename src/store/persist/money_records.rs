@@ -1,8 +1,7 @@
 //! Payments and what the bank told: one row where the one is of the other.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::decisions::{Decisions, Stored};
 use super::micros;

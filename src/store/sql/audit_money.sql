@@ -294,10 +294,10 @@ SELECT format('invoice %s', i.invoice_id) AS subject,
  WHERE i.allocated <> coalesce(a.total, 0)
 
 -- name: audit_lot_within_allocation
-SELECT format('allocation %s', allocation_id) AS subject,
+SELECT format('allocation %s', lot_id) AS subject,
        format('of %s micros its lot has %s, %s were reversed and %s of those clawed back', amount,
               remaining, reversed, clawed_back) AS detail
-  FROM allocations
+  FROM lots
  WHERE remaining NOT BETWEEN 0 AND amount
     OR clawed_back NOT BETWEEN 0 AND reversed
     OR remaining + reversed - clawed_back > amount
@@ -456,18 +456,18 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
  WHERE coalesce(e.total, 0) <> coalesce(r.total, 0)
 
 -- name: audit_reversed_is_recorded
-SELECT format('allocation %s', a.allocation_id) AS subject,
+SELECT format('allocation %s', a.lot_id) AS subject,
        format('%s micros are reversed (%s of them owed), its reversals are %s',
               a.reversed, a.clawed_back, coalesce(r.total, 0)) AS detail
-  FROM allocations a
+  FROM lots a
   LEFT JOIN (SELECT allocation_id, sum(amount) AS total FROM allocation_reversals
-              GROUP BY allocation_id) r ON r.allocation_id = a.allocation_id
+              GROUP BY allocation_id) r ON r.allocation_id = a.lot_id
   LEFT JOIN (SELECT lot_id, sum(amount) AS total FROM lot_consumptions WHERE kind = 'reversal'
-              GROUP BY lot_id) c ON c.lot_id = a.allocation_id
+              GROUP BY lot_id) c USING (lot_id)
  WHERE a.reversed <> coalesce(r.total, 0)
     -- What was reversed and is not owed was taken out of the lot.
     OR a.reversed - a.clawed_back <> coalesce(c.total, 0)
-    OR (a.reversed = a.amount) <> (a.reversed_at IS NOT NULL)
+    OR (a.reversed = a.amount) <> (a.closed_at IS NOT NULL)
 
 -- name: audit_returns_sum_up
 SELECT format('payment %s', p.payment_id) AS subject,

@@ -350,6 +350,7 @@ SELECT format('return %s', a.bank_key),
    AND coalesce(b.detail_index, 0) = coalesce(a.detail_index, 0)
    AND coalesce(b.debtor_account, '') = coalesce(a.debtor_account, '')
  WHERE a.disposition = 'returned' AND b.disposition = 'returned'
+   AND a.forgotten_at IS NULL AND b.forgotten_at IS NULL
    AND (a.bank_transaction_id IS NULL OR b.bank_transaction_id IS NULL)
    AND NOT coalesce(a.statement_id = b.statement_id AND a.entry_reference <> b.entry_reference,
                     false)

@@ -121,8 +121,14 @@ WHERE d.status = 'discarded'
   AND coalesce(d.source, 'kafka') = n.source
   AND coalesce(d.message_id, n.message_id) = n.message_id
   AND (n.bytes IS NULL) = (d.code <> 'conflict')
-  AND (n.bytes IS NULL OR md5(coalesce(d.record_value, '')) = md5(n.bytes))
+  AND (n.bytes IS NULL OR d.forgotten_at IS NOT NULL
+       OR md5(coalesce(d.record_value, '')) = md5(n.bytes))
 ORDER BY n.ordinal, d.dead_letter_id
+
+-- name: dead_letter_restore
+-- The bytes of a letter that was forgotten, as its record brought them again.
+UPDATE dead_letters SET record_value = $2, record_headers = $3::jsonb, forgotten_at = NULL
+WHERE dead_letter_id = $1 AND forgotten_at IS NOT NULL
 
 -- name: dead_letter_reopen
 -- A letter that was given up is open again; $2: when its record came again.

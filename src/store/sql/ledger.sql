@@ -52,15 +52,17 @@ SELECT n.account_id, n.currency, l.lot_id, l.amount, l.remaining, l.debt_cleared
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[])
      AS n(account_id, currency, before_at, before_id, rows)
 CROSS JOIN LATERAL (
-    SELECT lot_id, amount, remaining, debt_cleared, reversed, clawed_back, opened_at FROM lots
-     WHERE account_id = n.account_id AND currency = n.currency AND debt_cleared > 0
-       AND (opened_at, lot_id) < (coalesce(n.before_at, 'infinity'), n.before_id)
-     ORDER BY opened_at DESC, lot_id DESC LIMIT n.rows) l
+    SELECT allocation_id AS lot_id, amount, remaining, debt_cleared, reversed,
+           coalesce(clawed_back, 0) AS clawed_back, allocated_at AS opened_at
+      FROM allocations
+     WHERE account_id = n.account_id AND currency = n.currency AND debt_cleared IS NOT NULL
+       AND (allocated_at, allocation_id) < (coalesce(n.before_at, 'infinity'), n.before_id)
+     ORDER BY allocated_at DESC, allocation_id DESC LIMIT n.rows) l
 ORDER BY n.account_id, n.currency, l.opened_at DESC, l.lot_id DESC
 
 -- name: update_lots
-UPDATE allocations a SET remaining = n.remaining, debt_cleared = n.debt_cleared,
-       reversed = n.reversed, clawed_back = n.clawed_back,
+UPDATE allocations a SET remaining = n.remaining, debt_cleared = nullif(n.debt_cleared, 0),
+       reversed = n.reversed, clawed_back = nullif(n.clawed_back, 0),
        reversed_at = CASE WHEN n.reversed = a.amount
                           THEN coalesce(a.reversed_at, $8::timestamptz) END
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],

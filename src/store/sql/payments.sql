@@ -150,7 +150,9 @@ WHERE p.question IS NULL
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount,
                          rule, ledger_transaction_id, restores, remaining, debt_cleared, reversed,
                          clawed_back, allocated_at, reversed_at)
-SELECT n.*, $14, CASE WHEN n.reversed = n.amount THEN $14::timestamptz END
+SELECT n.allocation_id, n.payment_id, n.invoice_id, n.account_id, n.currency, n.amount, n.rule,
+       n.ledger_transaction_id, n.restores, n.remaining, nullif(n.debt_cleared, 0), n.reversed,
+       nullif(n.clawed_back, 0), $14, CASE WHEN n.reversed = n.amount THEN $14::timestamptz END
   FROM (SELECT unnest($1::bigint[]) AS allocation_id,
     unnest($2::text[]) AS payment_id, unnest($3::text[]) AS invoice_id,
     unnest($4::text[]) AS account_id, unnest($5::text[]) AS currency,

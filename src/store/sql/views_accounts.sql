@@ -58,7 +58,7 @@ SELECT hold_id, currency, amount - released AS held, placed_at FROM holds
 -- oldest money that is left, as the charges that take their place will. Indexes:
 -- invoices_account, allocations_invoice, holds_live_of_account.
 SELECT l.allocation_id AS lot_id, l.invoice_id, l.payment_id, l.currency, l.amount, l.remaining,
-       l.reversed, l.clawed_back,
+       l.reversed, coalesce(l.clawed_back, 0) AS clawed_back,
        least(l.remaining, greatest(0, coalesce(h.held, 0) - (sum(l.remaining) OVER older
            - l.remaining)))::bigint AS held,
        l.allocated_at AS opened_at, l.reversed_at AS closed_at

@@ -34,7 +34,7 @@ SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, 
 SELECT bank_account, bank_key, status, credit_debit, reversal, currency, amount, charges,
        booking_date, value_date, bank_transaction_id, statement_id, entry_reference,
        end_to_end_id, debtor_name, debtor_account, virtual_account, creditor_reference,
-       unstructured, recorded_at,
+       unstructured, recorded_at, forgotten_at,
        (SELECT min(a.recorded_at) FROM bank_transactions a
          WHERE a.bank_account = t.bank_account AND a.superseded_by = t.bank_key) AS announced_at
   FROM bank_transactions t

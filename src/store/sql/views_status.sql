@@ -114,7 +114,8 @@ SELECT h.pid, coalesce(h.application_name, '') AS application, coalesce(h.usenam
 -- be gone.
 SELECT owner, consumer_group, parts, version, started_at, told_at,
        greatest(extract(epoch FROM clock_timestamp() - told_at), 0)::bigint AS silent_seconds,
-       told_at > clock_timestamp() - interval '90 seconds' AS alive, ahead_ms, wrong_since
+       told_at > clock_timestamp() - interval '90 seconds' AS alive, ahead_ms, wrong_since,
+       authority
   FROM worker_clocks ORDER BY alive DESC, owner LIMIT 1000
 
 -- name: views_status_balances

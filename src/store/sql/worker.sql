@@ -28,12 +28,17 @@ WITH silent AS (
     DELETE FROM worker_clocks WHERE told_at < $8::timestamptz - interval '1 day' AND owner <> $1
 )
 INSERT INTO worker_clocks AS w
-    (owner, consumer_group, parts, version, ahead_ms, wrong_since, started_at, told_at)
-VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN $8 END, $7, $8)
+    (owner, consumer_group, parts, version, ahead_ms, wrong_since, started_at, told_at, authority)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN $8 END, $7, $8, $9)
 ON CONFLICT (owner) DO UPDATE
 SET consumer_group = EXCLUDED.consumer_group, parts = EXCLUDED.parts, version = EXCLUDED.version,
     ahead_ms = EXCLUDED.ahead_ms, started_at = EXCLUDED.started_at, told_at = EXCLUDED.told_at,
-    wrong_since = CASE WHEN $6 THEN coalesce(w.wrong_since, EXCLUDED.wrong_since) END
+    wrong_since = CASE WHEN $6 THEN coalesce(w.wrong_since, EXCLUDED.wrong_since) END,
+    authority = EXCLUDED.authority
+
+-- name: authority_note
+INSERT INTO authority_tables (version, content, first_used_at) VALUES ($1, $2, $3)
+ON CONFLICT (version) DO NOTHING
 
 -- name: worker_clock_gone
 DELETE FROM worker_clocks WHERE owner = $1

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use super::time::At;
 use super::{Listed, Page, Privacy, Result, amount, cursor, read_cursor};
@@ -14,12 +13,16 @@ const OF_PAYMENT: &str = sql!("views_advices_of_payment");
 
 row! {
     #[derive(Debug, Clone, Serialize)]
-    pub struct AdviceRow {
+    pub struct AdviceRow with (privacy: Privacy) {
         pub advice_id: String,
         pub bank_account: String,
-        /// The last characters only.
-        pub payer_account: Option<String> = masked,
-        pub payment_reference: Option<String>,
+        /// Whether the payer's number is masked here.
+        pub masked: bool = |_, _| Ok(privacy.is_masked()),
+        pub payer_account: Option<String> = |row, column| privacy.column(row, column),
+        pub payment_reference: Option<String> = |row, column| {
+            let text: Option<String> = row.try_get(column)?;
+            Ok(text.map(|text| privacy.within(&text)))
+        },
         pub amount: String = amount,
         pub currency: String,
         /// The ids or references of the invoices, as they were told.
@@ -41,10 +44,12 @@ pub async fn list(
     state: Option<&str>,
     bank_account: Option<&str>,
     page: &Page,
+    privacy: Privacy,
 ) -> Result<Listed<AdviceRow>> {
     let (at, [account, id]) = read_cursor(page)?;
-    let query = sqlx::query_as(LIST).bind(state).bind(bank_account).bind(at);
-    let items = query.bind(account).bind(id).bind(page.fetch()).fetch_all(pool).await?;
+    let query = sqlx::query(LIST).bind(state).bind(bank_account).bind(at);
+    let rows = query.bind(account).bind(id).bind(page.fetch()).fetch_all(pool).await?;
+    let items = rows.iter().map(|row| AdviceRow::of(row, privacy)).collect::<Result<_>>()?;
     Ok(Listed::page(items, page, |row: &AdviceRow| {
         cursor(&row.received_at, &[&row.bank_account, &row.advice_id])
     }))
@@ -56,11 +61,6 @@ pub async fn of_payment(
     payment_id: &str,
     named: &[String],
 ) -> Result<Vec<AdviceRow>> {
-    sqlx::query_as(OF_PAYMENT).bind(payment_id).bind(named).fetch_all(pool).await
-}
-
-/// Never the whole number.
-fn masked(row: &PgRow, column: &str) -> Result<Option<String>> {
-    let number: Option<String> = row.try_get(column)?;
-    Ok(number.map(|number| Privacy::Masked.text(&number)))
+    let rows = sqlx::query(OF_PAYMENT).bind(payment_id).bind(named).fetch_all(pool).await?;
+    rows.iter().map(|row| AdviceRow::of(row, Privacy::Masked)).collect()
 }

@@ -80,7 +80,9 @@ pub struct Hit {
     pub amount: Option<String>,
     pub state: String,
     pub on: String,
-    /// Names and texts, masked as everywhere.
+    /// Whether `what` is masked here.
+    pub masked: bool,
+    /// Names and texts.
     pub what: Option<String>,
     /// Which word fits by what.
     pub fits: Vec<String>,

@@ -123,6 +123,8 @@ pub struct PaymentView {
     pub question: Option<String>,
     /// What the reason, or the question, means for the person who has to act.
     pub reason_sentence: Option<&'static str>,
+    /// Whether what persons and payers wrote is masked here.
+    pub masked: bool,
     pub method: Option<String>,
     pub reference: Option<String>,
     pub remark: Option<String>,
@@ -186,19 +188,28 @@ row! {
         pub bank_transaction_id: Option<String>,
         pub statement_id: Option<String>,
         pub entry_reference: Option<String>,
-        pub end_to_end_id: Option<String> = |row, column| said(row, column, privacy),
+        pub end_to_end_id: Option<String> = |row, column| {
+            let text = said(row, column, privacy)?;
+            text.map(|text| privacy.of_payer(&text, row)).transpose()
+        },
         /// Whether names and numbers of the payer are masked here.
         pub masked: bool = |_, _| Ok(privacy.is_masked()),
         pub debtor_name: Option<String> = |row, column| privacy.column(row, column),
         pub debtor_account: Option<String> = |row, column| privacy.column(row, column),
         pub virtual_account: Option<String> = |row, column| privacy.column(row, column),
-        pub creditor_reference: Option<String>,
+        pub creditor_reference: Option<String> = |row, column| {
+            let text: Option<String> = row.try_get(column)?;
+            text.map(|text| privacy.of_payer(&text, row)).transpose()
+        },
         pub unstructured: Vec<String> = |row, column| {
-            Ok(privacy.within_lines(lines::split(row.try_get(column)?)))
+            let lines = privacy.within_lines(lines::split(row.try_get(column)?));
+            lines.iter().map(|line| privacy.of_payer(line, row)).collect()
         },
         pub recorded_at: At,
         /// When the bank said that it would come.
         pub announced_at: Option<At>,
+        /// When names, numbers and texts were forgotten.
+        pub forgotten_at: Option<At>,
     }
 }
 
@@ -254,6 +265,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         split: amount(&row, "split")?,
         question,
         reason_sentence: reason.map(ParkReason::sentence),
+        masked: privacy.is_masked(),
         method: row.try_get("method")?,
         reference: said(&row, "reference", privacy)?,
         remark: said(&row, "remark", privacy)?,

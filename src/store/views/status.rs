@@ -141,6 +141,8 @@ pub struct WorkerRow {
     pub ahead_ms: i64,
     /// Since when that is too much: it runs no job.
     pub wrong_since: Option<At>,
+    /// The version of its table of who may send what.
+    pub authority: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, FromRow)]

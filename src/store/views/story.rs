@@ -226,12 +226,20 @@ fn came(payment: &PaymentView) -> StoryStep {
         return step(row.recorded_at, StepKind::Came, SOMEBODY, what);
     };
     let payer = bank.debtor_name.as_deref().or(bank.debtor_account.as_deref());
-    let payer = payer.map_or_else(|| "a payer without a name".to_owned(), str::to_owned);
+    let nobody = match bank.forgotten_at {
+        Some(_) => "a payer who is forgotten",
+        None => "a payer without a name",
+    };
+    let payer = payer.unwrap_or(nobody);
     let reference = bank.creditor_reference.as_ref().map(|text| format!("reference: {text}"));
     let written = bank.unstructured.join(" | ");
     let written = (!written.is_empty()).then(|| format!("text: {written}"));
     let text: Vec<String> = reference.into_iter().chain(written).collect();
-    let text = if text.is_empty() { "without a text".to_owned() } else { text.join(", ") };
+    let without = match bank.forgotten_at {
+        Some(at) => format!("text forgotten at {at}"),
+        None => "without a text".to_owned(),
+    };
+    let text = if text.is_empty() { without } else { text.join(", ") };
     let before = bank.announced_at.map(|at| format!(", announced at {at}")).unwrap_or_default();
     let what = format!("{money} booked on {}{before} from {payer}, {text}", bank.booking_date);
     step(row.recorded_at, StepKind::Came, "the bank", what)

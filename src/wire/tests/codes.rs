@@ -43,8 +43,9 @@ fn each_code_in_order_of_precedence() {
         bad_data(&id).into_bytes(),
         bad_data(&key).into_bytes(),
     ];
-    // Whose source it is, the place in the log decides: the pipeline asks (`pipeline::lane`).
-    let here = DecodeCode::ALL.into_iter().filter(|code| *code != DecodeCode::SourceReserved);
+    // Who may send it is asked by the pipeline (`pipeline::lane`, `pipeline::authority`).
+    let asked = [DecodeCode::SourceReserved, DecodeCode::NotAuthorised];
+    let here = DecodeCode::ALL.into_iter().filter(|code| !asked.contains(code));
     for (code, value) in here.zip(&values) {
         let raw = RawRecord {
             topic: Topic::Commands,

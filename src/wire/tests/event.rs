@@ -535,8 +535,12 @@ fn each_fact_has_its_exact_form() {
 #[test]
 fn a_trace_and_a_payment_key_are_carried() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let fact = Fact::AccountUpserted { account_id: account(), name: String::new() };
+    let name = r#","traceparent":"00-x","data":{"#.to_owned();
+    let fact = Fact::AccountUpserted { account_id: account(), name };
+    let untraced = encode_event(&event(EventKey::Payment(payment()), None, fact.clone()), "topup");
+    assert_eq!(traceparent_of(&untraced), None);
     let line = encode_event(&event(EventKey::Payment(payment()), Some(trace), fact), "topup");
+    assert_eq!(traceparent_of(&line), Some(trace));
     assert!(line.contains(r#""id":"payment/PAY-1/7""#), "{line}");
     assert!(line.contains(&format!(r#""traceparent":"{trace}","data""#)), "{line}");
 }

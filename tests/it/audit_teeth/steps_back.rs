@@ -132,13 +132,13 @@ pub const PLANTS: &[Plant] = &[
         "A19",
         "a claw-back that nobody owes",
         "
-        UPDATE lots SET clawed_back = 0 WHERE lot_id = 6",
+        UPDATE allocations SET clawed_back = NULL WHERE allocation_id = 6",
     ),
     plant(
         "A19",
         "a debt that was cleared by nothing",
         "
-        UPDATE lots SET debt_cleared = 0 WHERE lot_id = 8",
+        UPDATE allocations SET debt_cleared = NULL WHERE allocation_id = 8",
     ),
     plant(
         "A19",

@@ -73,15 +73,15 @@ INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, curr
         ledger_transaction_id, allocated_at, reversed, reversed_at, restores, remaining,
         debt_cleared, clawed_back) VALUES
     (4, 'PAY-4', 'INV-6', 'ACC-3', 'SGD', 50000000, 'R1', 41, '2026-11-02Z', 50000000,
-     '2026-11-03Z', NULL, 0, 0, 0),
+     '2026-11-03Z', NULL, 0, NULL, NULL),
     (5, 'PAY-5', 'INV-7', 'ACC-3', 'SGD', 20000000, 'R1', 44, '2026-11-02Z', 20000000,
-     '2026-11-03Z', NULL, 0, 0, 0),
+     '2026-11-03Z', NULL, 0, NULL, NULL),
     (6, 'PAY-6', 'INV-8', 'ACC-3', 'SGD', 40000000, 'R2', 48, '2026-11-04Z', 30000000, NULL, NULL,
-     0, 0, 5000000),
+     0, NULL, 5000000),
     (7, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R2', 46, '2026-11-04Z', 60000000,
-     '2026-11-05Z', NULL, 0, 0, 0),
+     '2026-11-05Z', NULL, 0, NULL, NULL),
     (8, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R1r', 52, '2026-11-09Z', 0, NULL, 73,
-     55000000, 5000000, 0);
+     55000000, 5000000, NULL);
 INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
     ('INV-6', 'ACC-3', 'SGD', 50000000, NULL, '2026-11-01Z'),
     ('INV-7', 'ACC-3', 'SGD', 20000000, NULL, '2026-11-01Z'),

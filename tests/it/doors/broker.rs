@@ -132,6 +132,17 @@ impl Broker {
         ]
     }
 
+    /// The settings of a client that logs in by the token of a file.
+    pub fn with_token(&self, file: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("KAFKA__BROKERS", self.login.clone()),
+            ("KAFKA__SECURITY_PROTOCOL", "sasl_ssl".to_owned()),
+            ("KAFKA__SASL_MECHANISM", "OAUTHBEARER".to_owned()),
+            ("KAFKA__SASL_TOKEN_LOCATION", file.to_owned()),
+            ("KAFKA__SSL_CA_LOCATION", self.folder.file("ca.crt")),
+        ]
+    }
+
     /// The settings of a client that shows its certificate.
     pub fn certified(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -166,6 +177,7 @@ fn properties(folder: &Folder, ports: &[u16; 5]) -> String {
     let (data, server, ca) =
         (folder.file("data"), folder.file("server.pem"), folder.file("ca.crt"));
     let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+    let token = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required";
     let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required";
     format!(
         "{}
@@ -182,10 +194,11 @@ ssl.truststore.type=PEM
 ssl.truststore.location={ca}
 listener.name.certificate.ssl.client.auth=required
 listener.name.login.ssl.client.auth=none
-listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
+listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER
 listener.name.login.scram-sha-256.sasl.jaas.config={scram}
 listener.name.login.scram-sha-512.sasl.jaas.config={scram}
 listener.name.login.plain.sasl.jaas.config={plain} user_worker=\"{PASSWORD}\";
+listener.name.login.oauthbearer.sasl.jaas.config={token} unsecuredLoginStringClaim_sub=\"broker\";
 listener.name.bare.sasl.enabled.mechanisms=SCRAM-SHA-256
 listener.name.bare.scram-sha-256.sasl.jaas.config={scram}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +10,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use topup::store::{ConnectOptions, Pooler, connect};
 
-use crate::harness::{Database, env};
+use crate::harness::{Database, PATIENCE, env};
 
 /// Hands on what both sides say, and counts how often the server is done with what it was asked.
 struct Between {
@@ -64,10 +65,12 @@ async fn hand_back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, done: Arc<At
 }
 
 /// A transaction with two statements, and a statement on its own; the third time, when all that is
-/// kept is kept.
+/// kept is kept. A connection that comes back is asked once whether it lives, at any moment after:
+/// what is counted begins and ends when it is back.
 macro_rules! trips {
-    ($between:expr, $pool:expr) => {{
+    ($between:expr, $pool:expr, $idle:expr) => {{
         for _ in 0..3 {
+            until_it_is_back($idle).await;
             $between.take();
             let mut transaction = $pool.begin().await.expect("begins");
             for text in ["SELECT $1::bigint", "SELECT $1::bigint + 1"] {
@@ -78,9 +81,21 @@ macro_rules! trips {
             let asked = sqlx::query_scalar::<_, i64>("SELECT $1::bigint").bind(1_i64);
             asked.fetch_one(&$pool).await.expect("an answer");
         }
+        until_it_is_back($idle).await;
+        let counted = $between.take();
         $pool.close().await;
-        $between.take()
+        counted
     }};
+}
+
+/// Until the one connection of a pool can be had again.
+async fn until_it_is_back(idle: impl Fn() -> usize) {
+    let back = async {
+        while idle() != 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, back).await.expect("the connection is back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,11 +104,11 @@ async fn without_a_pooler_no_statement_costs_a_round_trip_more() {
     let between = Between::start().await;
     let url = between.url(&database);
     let bare = PgPoolOptions::new().max_connections(1).connect(&url).await.expect("a pool");
-    let bare = trips!(between, bare);
+    let bare = trips!(between, bare, || bare.num_idle());
     let ours = async |pooler| {
         let options = ConnectOptions { pool_size: 1, pooler, ..ConnectOptions::new(&url) };
         let pool = connect(&options).await.expect("a pool");
-        trips!(between, pool)
+        trips!(between, pool, || pool.driver().num_idle())
     };
     assert!(bare > 0, "they are counted");
     assert_eq!(ours(Pooler::None).await, bare);

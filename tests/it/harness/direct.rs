@@ -58,6 +58,7 @@ impl Direct {
             proof_deadline: chrono::Duration::days(3_650),
             event_source: "topup".to_owned(),
             writers: 2,
+            authority: topup::pipeline::Authority::default(),
         };
         let pipeline = Pipeline::new(pool.expect("a pool"), settings, Clock::System);
         Self { database, pipeline, next_offset: 0 }

@@ -4,7 +4,9 @@
 //!
 //! The customer whose policy counts is the one that would receive the money.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use crate::ids::AccountId;
 use crate::money::{Currency, Money};

@@ -1,9 +1,9 @@
 //! Words that look like an identity and are nobody's: what banks and people write where nothing
 //! was given, masked account numbers, numbers that everybody uses. One place for all of them.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use foldhash::HashSet;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -214,8 +214,8 @@ const GENERAL: [&str; 101] = [
     "REKENING",
 ];
 /// The two tables, and the longest word of both: each payment's words are looked up in them.
-static NOTHINGS: LazyLock<HashSet<&str>> = LazyLock::new(|| NOTHING.into());
-static GENERALS: LazyLock<HashSet<&str>> = LazyLock::new(|| GENERAL.into());
+static NOTHINGS: LazyLock<HashSet<&str>> = LazyLock::new(|| NOTHING.into_iter().collect());
+static GENERALS: LazyLock<HashSet<&str>> = LazyLock::new(|| GENERAL.into_iter().collect());
 static LONGEST: LazyLock<usize> =
     LazyLock::new(|| NOTHING.iter().chain(&GENERAL).map(|word| word.len()).max().unwrap_or(0));
 const MONTHS: [&str; 12] =

@@ -2,9 +2,9 @@
 //! a telephone. Words are compared in upper case and without accents.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use foldhash::HashSet;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::fold::{is_beside_numbers, last_letters};

@@ -1,8 +1,9 @@
 //! Remittance advices that a batch may use.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Utc};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::WorkingSet;
 use super::known::{Answer, Known};

@@ -29,7 +29,7 @@ impl WorkingSet {
     }
 
     /// What is here of the bank's records: for whoever loads, writes or compares them.
-    pub fn bank_here(&self) -> &std::collections::HashMap<BankKey, StoredBankTransaction> {
+    pub fn bank_here(&self) -> &foldhash::HashMap<BankKey, StoredBankTransaction> {
         self.bank.here()
     }
 

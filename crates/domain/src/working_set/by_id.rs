@@ -1,6 +1,6 @@
 //! Accounts and invoices by their ids.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::WorkingSet;
 use crate::account::Account;

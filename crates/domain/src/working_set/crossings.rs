@@ -45,7 +45,7 @@ impl WorkingSet {
     /// [`Stop::Corrupt`] when a balance leaves what can be kept.
     pub fn tell_crossings(
         &mut self,
-        moved: &std::collections::HashMap<(AccountId, Currency), Money>,
+        moved: &foldhash::HashMap<(AccountId, Currency), Money>,
     ) -> Result<(), Stop> {
         let steps = std::mem::take(&mut self.steps);
         self.relevelled.clear();

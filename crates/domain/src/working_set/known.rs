@@ -1,8 +1,9 @@
 //! Maps that tell what is not there from what was not loaded.
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::WorkingSet;
 use crate::ids::PaymentId;

@@ -2,9 +2,10 @@
 //! the bank enriches a text after booking, a gateway exports a day again, or two feeds tell of one
 //! bank account, the same money comes under another name; a person says which it is.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::bank::BankTransaction;
 use crate::effect::BankRecord;

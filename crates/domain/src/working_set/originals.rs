@@ -1,6 +1,8 @@
 //! The payments that a return may mean, and what was returned before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashSet};
 
 use super::WorkingSet;
 use crate::effect::BankRecord;

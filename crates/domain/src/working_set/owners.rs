@@ -1,8 +1,9 @@
 //! What is known of customers: whose account numbers are, and were.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::WorkingSet;
 use crate::account::{self, Account, Alias};

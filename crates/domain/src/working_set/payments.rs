@@ -1,6 +1,8 @@
 //! Payments by their ids, with what they pay, what persons took them off, and which ids are taken.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 
 use super::WorkingSet;
 use crate::ids::{InvoiceId, PaymentId};

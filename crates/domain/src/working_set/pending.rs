@@ -1,8 +1,9 @@
 //! Bank records that announce money: what is booked later under another id takes their place.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::Days;
+use foldhash::{HashMap, HashSet};
 
 use crate::bank::{BankTransaction, EntryStatus, end_to_end_of};
 use crate::effect::{BankDisposition, BankRecord};

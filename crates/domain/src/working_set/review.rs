@@ -1,8 +1,9 @@
 //! The part of the working set that review reads: suggestions, refusals, learnt payers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use foldhash::HashMap;
 
 use super::WorkingSet;
 use super::known::Known;

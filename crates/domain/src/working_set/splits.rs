@@ -111,8 +111,9 @@ impl WorkingSet {
 
 #[cfg(test)]
 mod for_tests {
+    use foldhash::HashMap;
+
     use super::*;
-    use std::collections::HashMap;
 
     impl WorkingSet {
         pub(crate) fn all_parts_here(&self) -> &HashMap<PaymentId, Vec<PaymentId>> {

@@ -1,7 +1,9 @@
 //! Money that the bank took back, or gave back again, of the days and amounts of a batch: the same
 //! may be told twice, once with the bank's id and once without, or in two statements.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::bank::{BankTransaction, Direction, EntryStatus};
 use crate::effect::BankRecord;

@@ -1,10 +1,11 @@
 //! The usage part of the working set: lots in the order in which they burn, charges, holds, and
 //! what a batch has charged each account so far.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashSet};
 
 use crate::event::Cause;
 use crate::ids::{AccountId, AllocationId, HoldId, LedgerTransactionId, RefundId, UsageId};

@@ -1,6 +1,8 @@
 //! Which payments are decided again when an invoice is sent, or a closed customer opened.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 
 use super::WorkingSet;
 use super::known::{Answer, Known};

@@ -1,9 +1,8 @@
 //! What was said anew since: an old description of a customer, or an old amount of a hold, that
 //! comes again by hand is obsolete.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Ready, Replayed};
 use crate::domain::ids::{AccountId, HoldId};

@@ -2,7 +2,7 @@
 //! found when the run is resumed. A dry run writes nothing, and neither does the replay of a letter
 //! that a person names: they see what it does to their process.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{Attempt, Chunk, Replayed};
 use crate::domain::rejection::DeadLetterReason;

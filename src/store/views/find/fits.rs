@@ -182,7 +182,9 @@ impl Facts<'_> {
         let Some((fits, rank)) = ranked(&fields, &self.search.words) else { return Ok(None) };
         let privacy = self.search.privacy;
         let from = payer.map(|name| format!("from {}", privacy.text(&name)));
-        let said = said.map(|text| privacy.within(&text.replace('\n', " | ")));
+        let said =
+            said.map(|text| privacy.of_payer(&text.replace('\n', " | "), row)).transpose()?;
+        let said = said.map(|text| privacy.within(&text));
         let what: Vec<String> = from.into_iter().chain(said).collect();
         Ok(Some(Hit {
             kind: "payment",
@@ -192,6 +194,7 @@ impl Facts<'_> {
             amount: Some(amount(row, "amount")?),
             state: row.try_get("state")?,
             on: day.to_string(),
+            masked: privacy.is_masked(),
             what: (!what.is_empty()).then(|| what.join(", ")),
             fits,
             rank,
@@ -225,6 +228,7 @@ impl Facts<'_> {
                 amount: Some(amount(row, "amount")?),
                 state: row.try_get("status")?,
                 on: created.0.date_naive().to_string(),
+                masked: false,
                 what: title,
                 fits,
                 rank,
@@ -253,6 +257,7 @@ impl Facts<'_> {
                 amount: None,
                 state: if closed.is_some() { "closed" } else { "open" }.to_owned(),
                 on: created.0.date_naive().to_string(),
+                masked: false,
                 what: name,
                 fits,
                 rank,

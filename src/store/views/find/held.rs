@@ -76,6 +76,7 @@ pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>
             amount: None,
             state: row.try_get("status")?,
             on: failed.0.date_naive().to_string(),
+            masked: false,
             what: Some(match message {
                 Some(message) => format!("{code}, record {message}"),
                 None => code,
@@ -105,6 +106,7 @@ pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>
             amount: None,
             state: "waiting".to_owned(),
             on: since.0.date_naive().to_string(),
+            masked: false,
             what: Some(format!("{kind}, waits for {needs}")),
             fits,
             rank,

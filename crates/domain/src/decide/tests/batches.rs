@@ -1,8 +1,9 @@
 //! A batch that loads only what it misses decides what a complete set decides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 
+use foldhash::HashMap;
 use proptest::prelude::*;
 
 use crate::account::Account;

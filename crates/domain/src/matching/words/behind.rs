@@ -1,8 +1,9 @@
 //! What stands right behind a number: how much of something it is, a street, a town, or a word that
 //! says nothing of it. A stranger's number with a word behind it that nobody knows proves nothing.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
+
+use foldhash::HashSet;
 
 use super::super::fold::is_beside_numbers;
 use super::super::weak;
