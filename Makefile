@@ -5,7 +5,7 @@ TEST := TOPUP_PG_FSYNC=off RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} dev/with-s
 # What needs no services: a package, and the tests of the library by the parts of their paths.
 PURE := topup-domain
 FAST := wire::
-.PHONY: help demo up down wipe run test test-fast test-long lint bench quality sqlx-prepare
+.PHONY: help demo up down wipe run test test-fast test-long lint bench quality package sqlx-prepare
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -53,6 +53,10 @@ bench: ## the benchmark; ARGS go to it
 quality: ## how well matching does on 200,000 generated payments, per kind of mistake
 	dev/install build
 	cargo run --release --locked --bin topup -- quality $(ARGS)
+
+package: ## the Debian package, in target/package, and a look at it
+	dev/install build kubernetes
+	dev/package
 
 sqlx-prepare: ## write the snapshot of every SQL statement's parameters and columns anew
 	dev/install build

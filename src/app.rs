@@ -22,7 +22,7 @@ use crate::kafka::{
     self, BrokerOutage, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig,
 };
 use crate::observe::book::Book;
-use crate::observe::{self, Board, Signs, Watched};
+use crate::observe::{self, Board, Signs, Watched, service};
 use crate::pipeline::{Authority, Pipeline, Settings};
 use crate::relay::Relay;
 use crate::schedule::{self, Calendar, ScheduleError, Timetable};
@@ -438,12 +438,14 @@ pub async fn run_worker(config: Config, only: Only) -> Result<(), AppError> {
     };
     board.runs(worker.watched());
     tracing::info!(group = config.kafka.group_id, "worker started");
+    tokio::spawn(service::attend(board.clone()));
     let failure = tokio::select! {
         _ = terminate.recv() => None,
         result = tokio::signal::ctrl_c() => result.err().map(AppError::Signal),
         error = worker.failed() => Some(AppError::Kafka(error)),
     };
     board.stops();
+    service::stops();
     tracing::info!("worker stopping");
     worker.shutdown().await;
     match failure {

@@ -13,6 +13,8 @@ mod code;
 mod contributing;
 #[path = "tidy/dead.rs"]
 mod dead;
+#[path = "tidy/delivery.rs"]
+mod delivery;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/edge_cases.rs"]

@@ -70,6 +70,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::AppError;
 use crate::config::{Config, Environment, Flags, Loaded, Needs};
 use crate::demo::DemoArgs;
 use crate::store::views;
@@ -345,11 +346,17 @@ async fn execute(cli: Cli) -> Result<Exit> {
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let loaded = Loaded::read(&flags, &environment, cli.command.needs())?;
+    let needs = cli.command.needs();
+    let loaded = Loaded::read(&flags, &environment, needs)?;
+    let logging = &loaded.config.logging;
     if matches!(cli.command, Command::Worker(_)) {
-        telemetry::init(&loaded.config.logging);
+        let again = move || {
+            let read = Loaded::read(&flags, &environment, needs);
+            read.map(|loaded| loaded.config.logging)
+        };
+        telemetry::init(logging).follow(again).map_err(AppError::Signal)?;
     } else {
-        telemetry::init_quiet(&loaded.config.logging);
+        telemetry::init_quiet(logging);
     }
     if cli.bom && cli.output != Output::Csv {
         return Err(CliError::Usage("--bom is for --output csv".to_owned()));

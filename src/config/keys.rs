@@ -309,7 +309,8 @@ pub(super) const KEYS: [Key; 71] = [
     ),
     word("logging.format", &["auto", "json", "pretty"], "auto")
         .means("`auto` is `json`, or `pretty` on a terminal"),
-    word("logging.level", LEVELS, "info").means("`RUST_LOG` overrides it"),
+    word("logging.level", LEVELS, "info")
+        .means("`RUST_LOG` overrides it; [SIGHUP](OPERATIONS.md#run-and-scale) reads it again"),
     Key::new(RULES, Kind::Rules, Default::None).means(
         "who may send what: see [Authority](OPERATIONS.md#authority). Not set: everybody may send \
              everything",

@@ -118,6 +118,16 @@ impl Board {
         })
     }
 
+    /// Whether it runs, and its consumer thread has turned since then.
+    pub(super) fn polls_since(&self, then: Instant) -> bool {
+        self.look(|stage, _| match stage {
+            Stage::Starting | Stage::Stopping(_) => false,
+            Stage::Running(watched) => watched
+                .status()
+                .is_none_or(|consumer| consumer.running && consumer.silent_for < then.elapsed()),
+        })
+    }
+
     pub(super) fn is_ready(&self) -> Reasons {
         self.look(|stage, _| match stage {
             Stage::Starting => vec!["it starts: it waits for its database".to_owned()],

@@ -3,13 +3,15 @@
 //!
 //! A look costs the worker nothing that matters: what is counted is counted for each batch, what
 //! stands in the database is read by [`book`] at its own pace, and no request asks the database,
-//! Kafka or a task for anything. So each is answered at once, whatever is away.
+//! Kafka or a task for anything. So each is answered at once, whatever is away. [`service`] tells a
+//! service manager the same.
 
 mod board;
 pub(crate) mod book;
 mod gauges;
 mod http;
 mod meters;
+pub(crate) mod service;
 mod signs;
 mod spread;
 

@@ -79,6 +79,7 @@ mod rounds;
 mod rules;
 mod runbook;
 mod same_money;
+mod service;
 mod simulate;
 mod size;
 mod split_returns;

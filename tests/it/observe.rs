@@ -21,7 +21,7 @@ use crate::stopping::{Line, Way};
 
 /// A worker in a process of its own, and its log.
 pub struct Seen {
-    process: Child,
+    pub process: Child,
     log: PathBuf,
 }
 

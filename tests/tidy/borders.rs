@@ -55,12 +55,13 @@ const AREAS: [Area; 4] = [
 ];
 
 /// Crates that one place owns.
-const OWNED: [(&str, &str); 7] = [
+const OWNED: [(&str, &str); 8] = [
     ("apalis", "src/jobs"),
     ("apalis_cron", "src/jobs"),
     ("axum", "src/observe"),
     ("prometheus_client", "src/observe"),
     ("ring", "src/signature.rs"),
+    ("sd_notify", "src/observe"),
     ("sqlx", "src/store"),
     ("zstd", "src/store"),
 ];
