@@ -1205,8 +1205,8 @@ CREATE UNIQUE INDEX drifts_open ON drifts (kind, record_key, subject, currency)
 CREATE TRIGGER drifts_stay BEFORE DELETE OR TRUNCATE ON drifts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
--- What the job `reconcile` knows of an earlier run, so that a run costs what happened since the last
--- one and not what happened ever. The audit rests on none of it.
+-- What the job `reconcile` knows of an earlier run, so that a run costs what happened since then
+-- and not what happened ever. The audit rests on none of it.
 --
 -- What the ledger posted to each customer, up to compared.through.
 CREATE TABLE ledger_sums (
@@ -1259,8 +1259,8 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION compare_from_the_start() FROM PUBLIC;
 
--- What differs: a payment, an invoice, what an account has in a currency, an entry that was booked as
--- one sum. Each is looked at again in every run, and leaves when it agrees.
+-- What differs: a payment, an invoice, what an account has in a currency, an entry that was booked
+-- as one sum. Each is looked at again in every run, and leaves when it agrees.
 CREATE TABLE differences (
     kind       text COLLATE "C" NOT NULL CHECK (kind IN ('account_payments', 'account_invoices',
                'account_ledger', 'account_lots', 'bank_payments', 'bank_postings',

@@ -1,7 +1,7 @@
-//! `reconcile` in pages, all but the chains of statements: what the ledger posted since the last run,
-//! with the payments that it took in and the payments and invoices that it allocated; the entries
-//! booked as one sum of which details came; what differed before; the next part of a round through
-//! all of these; and each account's balance against its ledger entries and lots.
+//! `reconcile` in pages, all but the chains of statements: what the ledger posted since the last
+//! run, with the payments that it took in and the payments and invoices that it allocated; the
+//! entries booked as one sum of which details came; what differed before; the next part of a round
+//! through all of these; and each account's balance against its ledger entries and lots.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,8 +18,8 @@ const LEDGER_ROWS: i64 = 2_000;
 /// Payments or invoices of a page, and pages of the round that one run makes.
 const ROWS: i64 = 1_000;
 const ROUND_PAGES: usize = 200;
-/// A batch may commit so long after the instant that it gives its records; what takes longer is found
-/// by the round.
+/// A batch may commit so long after the instant that it gives its records; what takes longer is
+/// found by the round.
 const LATE: TimeDelta = TimeDelta::hours(1);
 /// Accounts of a page, and lots that one statement reads of them.
 const ACCOUNTS: i64 = 200;

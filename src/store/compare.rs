@@ -47,11 +47,11 @@ impl Side {
         }
     }
 
-    fn compared_by(self) -> &'static [&'static str] {
+    fn compared_by(self) -> Vec<&'static str> {
         match self {
-            Self::Payments => &[sql!("compare_payments"), sql!("compare_received")],
-            Self::Invoices => &[sql!("compare_invoices")],
-            Self::Postings => &[sql!("compare_postings")],
+            Self::Payments => vec![sql!("compare_payments"), sql!("compare_received")],
+            Self::Invoices => vec![sql!("compare_invoices")],
+            Self::Postings => vec![sql!("compare_postings")],
         }
     }
 }
@@ -162,7 +162,7 @@ pub async fn compare_in_tx(
     let forget = sqlx::query(sql!("compare_forget")).bind(side.kinds()).bind(&items);
     forget.execute(&mut **tx).await?;
     for compare in side.compared_by() {
-        sqlx::query(*compare).bind(&items).execute(&mut **tx).await?;
+        sqlx::query(compare).bind(&items).execute(&mut **tx).await?;
     }
     Ok(())
 }
@@ -256,8 +256,9 @@ pub async fn compare_details_in_tx(
     entries.sort_unstable();
     entries.dedup();
     let of = |part: fn(&SplitEntry) -> &str| entries.iter().map(part).collect::<Vec<_>>();
-    let (accounts, currencies) = (of(|one| &one.bank_account), of(|one| &one.currency));
-    let names = of(|one| &one.entry);
+    let accounts = of(|one| one.bank_account.as_str());
+    let currencies = of(|one| one.currency.as_str());
+    let names = of(|one| one.entry.as_str());
     for statement in [sql!("compare_forget_details"), sql!("compare_details")] {
         let query = sqlx::query(statement).bind(&accounts).bind(&currencies).bind(&names);
         query.execute(&mut **tx).await?;

@@ -1,7 +1,8 @@
 -- name: compare_state
 -- How far the job came: the ledger is summed up to `through`, nothing can appear up to `horizon`;
 -- and where its rounds through payments, invoices and details of entries are.
-SELECT through, horizon, payment_id, invoice_id, details_through, details_round FROM compared WHERE only_row
+SELECT through, horizon, payment_id, invoice_id, details_through, details_round FROM compared
+ WHERE only_row
 
 -- name: compare_last_block
 -- The last block of ids that was given out. Asked before `compare_writers`.
@@ -62,7 +63,7 @@ SELECT l.payment_id, l.ledger_transaction_id::text AS posting,
            AND l.ledger_transaction_id <= t.first_decision_id + 8) IS NOT TRUE AS elsewhere
   FROM ledger_transfers l JOIN money_records t ON t.payment_id = l.payment_id
  WHERE l.ledger_transaction_id > $1 AND l.ledger_transaction_id <= $2
-   AND l.kind IN ('payment_received', 'payment_provisioned') AND t.bank_key IS NOT NULL
+   AND l.kind IN ('payment_received', 'payment_provisioned') AND t.origin = 'bank'
 
 -- name: compare_payments_page
 SELECT payment_id FROM payments WHERE payment_id > $1 ORDER BY payment_id LIMIT $2
@@ -124,7 +125,7 @@ SELECT 'bank_payments', t.payment_id, t.bank_account, t.currency, l.total, t.amo
        AND ledger_transaction_id <= t.first_decision_id + 8
        AND payment_id = t.payment_id AND currency = t.currency
        AND kind IN ('payment_received', 'payment_provisioned')) l
- WHERE t.payment_id = ANY($1::text[]) AND t.bank_key IS NOT NULL AND l.total <> t.amount
+ WHERE t.payment_id = ANY($1::text[]) AND t.origin = 'bank' AND l.total <> t.amount
 
 -- name: compare_postings
 -- What these ledger transactions took in of payments that were decided elsewhere.
@@ -133,7 +134,7 @@ SELECT 'bank_postings', l.ledger_transaction_id::text, t.bank_account, t.currenc
        0, min(t.recorded_at)
   FROM ledger_transfers l
   JOIN money_records t ON t.payment_id = l.payment_id AND t.currency = l.currency
- WHERE l.ledger_transaction_id = ANY($1::text[]::bigint[]) AND t.bank_key IS NOT NULL
+ WHERE l.ledger_transaction_id = ANY($1::text[]::bigint[]) AND t.origin = 'bank'
    AND l.kind IN ('payment_received', 'payment_provisioned')
    AND (l.ledger_transaction_id > t.first_decision_id
         AND l.ledger_transaction_id <= t.first_decision_id + 8) IS NOT TRUE

@@ -52,7 +52,7 @@ SELECT 'return_parked' AS kind, 'bank' AS key_kind, p.bank_account AS record_key
               p.why) AS detail
   FROM parked_returns p
   JOIN bank_transactions t USING (bank_account, bank_key)
- WHERE p.parked_at <= $1 - interval '2 days'
+ WHERE p.parked_at <= $1::timestamptz - interval '2 days'
  ORDER BY p.bank_account, p.bank_key LIMIT $2
 
 -- name: reconcile_entries
