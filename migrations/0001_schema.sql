@@ -1218,7 +1218,8 @@ CREATE TABLE ledger_sums (
 
 CREATE TABLE compared (
     only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    -- Ids of the ledger up to it are in ledger_sums, and what they allocated was compared.
+    -- Ids of the ledger up to it are in ledger_sums, and what they allocated or took in was
+    -- compared.
     through    bigint NOT NULL DEFAULT 0,
     -- No row can appear under an id up to it.
     horizon    bigint NOT NULL DEFAULT 0,

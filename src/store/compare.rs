@@ -138,7 +138,7 @@ pub async fn fold_in_tx(
     let mut postings = Vec::new();
     for row in taken_in.fetch_all(&mut **tx).await? {
         payments.push(row.try_get("payment_id")?);
-        if row.try_get("elsewhere")? {
+        if row.try_get::<bool, _>("elsewhere")? {
             postings.push(row.try_get("posting")?);
         }
     }

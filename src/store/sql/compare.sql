@@ -282,8 +282,7 @@ WITH listed AS (
         OR least_amount <> amount
     UNION ALL
     SELECT 'bank_payments', record_key, currency, currency, sum(found - should),
-           format('of %s booked credits that differ, %s in all, the ledger took in %s',
-                  count(*) FILTER (WHERE kind = 'bank_payments'),
+           format('booked credits that differ are %s, the ledger took in of them, or twice, %s',
                   to_char(sum(should) / 1e6, 'FM999999999999999999990.009999'),
                   to_char(sum(found) / 1e6, 'FM999999999999999999990.009999'))
       FROM differences
