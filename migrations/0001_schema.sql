@@ -844,6 +844,13 @@ CREATE INDEX bank_transactions_return_hints ON money_records
 CREATE INDEX bank_transactions_detail_id
     ON money_records (bank_account, bank_transaction_id, currency, amount)
     WHERE detail_index IS NOT NULL AND bank_transaction_id IS NOT NULL;
+-- Entries that were booked as one sum: what came of them, and all of one (`reconcile`).
+CREATE INDEX bank_details_recorded ON money_records (recorded_at)
+    WHERE detail_index IS NOT NULL AND status = 'BOOK';
+CREATE INDEX bank_details_entry ON money_records
+    (bank_account, currency, (coalesce(key_part(statement_id) || '/' || key_part(entry_reference),
+                                       key_part(bank_transaction_id)) COLLATE "C"))
+    WHERE detail_index IS NOT NULL AND status = 'BOOK';
 -- What the bank took back, and undid of that: the same may be told again.
 CREATE INDEX bank_transactions_steps_back
     ON money_records (bank_account, booking_date, currency, amount)
@@ -1261,8 +1268,8 @@ CREATE UNIQUE INDEX drifts_open ON drifts (kind, record_key, subject, currency)
 CREATE TRIGGER drifts_stay BEFORE DELETE OR TRUNCATE ON drifts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
--- What the job `reconcile` knows of the accounts' side, so that a run costs what happened since the
--- last one and not what happened ever. The audit rests on none of it.
+-- What the job `reconcile` knows of an earlier run, so that a run costs what happened since then
+-- and not what happened ever. The audit rests on none of it.
 --
 -- What the ledger posted to each customer, up to compared.through.
 CREATE TABLE ledger_sums (
@@ -1274,13 +1281,18 @@ CREATE TABLE ledger_sums (
 
 CREATE TABLE compared (
     only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    -- Ids of the ledger up to it are in ledger_sums, and what they allocated was compared.
+    -- Ids of the ledger up to it are in ledger_sums, and what they allocated or took in was
+    -- compared.
     through    bigint NOT NULL DEFAULT 0,
     -- No row can appear under an id up to it.
     horizon    bigint NOT NULL DEFAULT 0,
     -- How far the round is that compares all payments and invoices, a part of them each run.
     payment_id text COLLATE "C" NOT NULL DEFAULT '',
     invoice_id text COLLATE "C" NOT NULL DEFAULT '',
+    -- Details of entries that were recorded up to it were compared, but for what committed late;
+    -- and how far the round through all of them is.
+    details_through timestamptz NOT NULL DEFAULT 'epoch',
+    details_round   timestamptz NOT NULL DEFAULT 'epoch',
     CONSTRAINT compared_within_horizon CHECK (through BETWEEN 0 AND horizon)
 ) WITH (fillfactor = 10);
 INSERT INTO compared DEFAULT VALUES;
@@ -1294,7 +1306,8 @@ BEGIN
         USING ERRCODE = '23514', CONSTRAINT = 'compared_goes_on';
 END $$;
 CREATE TRIGGER compared_goes_on BEFORE UPDATE ON compared FOR EACH ROW
-    WHEN (NEW.through < OLD.through OR NEW.horizon < OLD.horizon)
+    WHEN (NEW.through < OLD.through OR NEW.horizon < OLD.horizon
+          OR NEW.details_through < OLD.details_through)
     EXECUTE FUNCTION refuse_comparing_back();
 CREATE TRIGGER compared_stays BEFORE DELETE OR TRUNCATE ON compared
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
@@ -1305,23 +1318,32 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     LOCK TABLE ledger_sums IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM ledger_sums;
-    UPDATE compared SET through = 0, payment_id = '', invoice_id = '' WHERE only_row;
+    UPDATE compared SET through = 0, payment_id = '', invoice_id = '', details_through = 'epoch',
+           details_round = 'epoch' WHERE only_row;
 END $$;
 REVOKE EXECUTE ON FUNCTION compare_from_the_start() FROM PUBLIC;
 
--- What differs: a payment, an invoice, or what an account has in a currency. Each is looked at
--- again in every run, and leaves when it agrees.
+-- What differs: a payment, an invoice, what an account has in a currency, an entry that was booked
+-- as one sum. Each is looked at again in every run, and leaves when it agrees.
 CREATE TABLE differences (
     kind       text COLLATE "C" NOT NULL CHECK (kind IN ('account_payments', 'account_invoices',
-               'account_ledger', 'account_lots')),
-    -- The payment, the invoice, or the account.
+               'account_ledger', 'account_lots', 'bank_payments', 'bank_postings',
+               'entry_details')),
+    -- The payment, the invoice, the account, the entry; of `bank_postings` the ledger transaction
+    -- that takes in a payment elsewhere than where the payment was decided.
     item       text COLLATE "C" NOT NULL,
-    account_id text COLLATE "C" NOT NULL,
+    -- Whose it is: a customer's account or a bank account of ours.
+    record_key text COLLATE "C" NOT NULL,
     currency   currency_code NOT NULL,
     found      numeric NOT NULL,
     should     numeric NOT NULL,
-    PRIMARY KEY (kind, item, currency),
-    CONSTRAINT difference_is_one CHECK (found <> should)
+    -- Since when the payment is known.
+    known_at   timestamptz,
+    PRIMARY KEY (kind, item, currency, record_key),
+    -- The details of an entry may differ in number alone.
+    CONSTRAINT difference_is_one CHECK (found <> should OR kind = 'entry_details'),
+    CONSTRAINT difference_of_the_bank_is_known
+        CHECK ((known_at IS NOT NULL) = (kind IN ('bank_payments', 'bank_postings')))
 );
 
 ---------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
-//! The accounts' side of `reconcile`, in pages: what the ledger posted since the last run, with the
-//! payments and invoices that it allocated; what differed before; the next part of a round through
-//! all payments and invoices; and each account's balance against its ledger entries and lots.
+//! `reconcile` in pages, all but the chains of statements: what the ledger posted since the last
+//! run, with the payments that it took in and the payments and invoices that it allocated; the
+//! entries booked as one sum of which details came; what differed before; the next part of a round
+//! through all of these; and each account's balance against its ledger entries and lots.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::work::Work;
 use crate::store::StoreError;
-use crate::store::compare::{self, Side};
+use crate::store::compare::{self, Round, Side, SplitEntry};
 use crate::store::outbox::Writer;
 
 /// Rows of the ledger that one page sums up.
@@ -15,6 +18,9 @@ const LEDGER_ROWS: i64 = 2_000;
 /// Payments or invoices of a page, and pages of the round that one run makes.
 const ROWS: i64 = 1_000;
 const ROUND_PAGES: usize = 200;
+/// A batch may commit so long after the instant that it gives its records; what takes longer is
+/// found by the round.
+const LATE: TimeDelta = TimeDelta::hours(1);
 /// Accounts of a page, and lots that one statement reads of them.
 const ACCOUNTS: i64 = 200;
 const LOTS: i64 = 10_000;
@@ -41,8 +47,12 @@ pub(super) async fn run(work: &Work<'_>) -> Result<(), StoreError> {
     if behind.is_none() {
         for side in Side::ALL {
             differed(work, side).await?;
-            round(work, side).await?;
         }
+        for all in Round::ALL {
+            round(work, all).await?;
+        }
+        differed_details(work).await?;
+        details(work).await?;
     }
     let mut after = behind.unwrap_or_default().to_owned();
     for page in 1_usize.. {
@@ -121,26 +131,70 @@ async fn differed(work: &Work<'_>, side: Side) -> Result<(), StoreError> {
 }
 
 /// The next part of the round through all there are; a run goes to its end at the most.
-async fn round(work: &Work<'_>, side: Side) -> Result<(), StoreError> {
+async fn round(work: &Work<'_>, round: Round) -> Result<(), StoreError> {
     let state = compare::state(work.pool()).await?;
-    let mut after = match side {
-        Side::Payments => state.payment_id,
-        Side::Invoices => state.invoice_id,
+    let mut after = match round {
+        Round::Payments => state.payment_id,
+        Round::Invoices => state.invoice_id,
     };
     for _ in 0..ROUND_PAGES {
         if work.must_stop() {
             break;
         }
-        let items = compare::page(work.pool(), side, &after, ROWS).await?;
+        let items = compare::page(work.pool(), round, &after, ROWS).await?;
         let last = items.last().cloned();
         let mut tx = work.pool().begin().await?;
         work.step_in_tx(&mut tx, None).await?;
         // Behind the last one it begins anew.
-        compare::rounded_in_tx(&mut tx, side, last.as_deref().unwrap_or_default()).await?;
-        compare::compare_in_tx(&mut tx, side, items).await?;
+        compare::rounded_in_tx(&mut tx, round, last.as_deref().unwrap_or_default()).await?;
+        compare::compare_in_tx(&mut tx, round.side(), items).await?;
         tx.commit().await?;
         let Some(last) = last else { break };
         after = last;
+    }
+    Ok(())
+}
+
+/// Entries whose details differed are looked at again.
+async fn differed_details(work: &Work<'_>) -> Result<(), StoreError> {
+    let mut after = SplitEntry::default();
+    while !work.must_stop() {
+        let entries = compare::listed_details(work.pool(), &after, ROWS).await?;
+        let Some(last) = entries.last().cloned() else { break };
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, None).await?;
+        compare::compare_details_in_tx(&mut tx, entries).await?;
+        tx.commit().await?;
+        after = last;
+    }
+    Ok(())
+}
+
+/// The entries of which details came since the last run, and the next part of a round through all.
+async fn details(work: &Work<'_>) -> Result<(), StoreError> {
+    let state = compare::state(work.pool()).await?;
+    let since = state.details_through.checked_sub_signed(LATE).unwrap_or(state.details_through);
+    for (round, mut after, pages) in
+        [(false, since, usize::MAX), (true, state.details_round, ROUND_PAGES)]
+    {
+        for _ in 0..pages {
+            if work.must_stop() {
+                return Ok(());
+            }
+            let (entries, until) = compare::details(work.pool(), after, ROWS).await?;
+            if !round && until.is_none() {
+                break;
+            }
+            let mut tx = work.pool().begin().await?;
+            work.step_in_tx(&mut tx, None).await?;
+            // Behind the last one the round begins anew.
+            let done = until.unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+            compare::details_done_in_tx(&mut tx, round, done).await?;
+            compare::compare_details_in_tx(&mut tx, entries).await?;
+            tx.commit().await?;
+            let Some(until) = until else { break };
+            after = until;
+        }
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the accounts' side of reconciliation compares, page by page.
+//! What reconciliation compares page by page: all but the chains of statements.
 //!
 //! The ledger only grows, so what it posted to each customer is summed once: a page of ids adds to
 //! the sums and moves `compared.through`, in one transaction. Ids commit in any order; only what is
@@ -22,22 +22,54 @@ pub struct State {
     pub horizon: i64,
     pub payment_id: String,
     pub invoice_id: String,
+    /// Details of entries that were recorded up to then were compared.
+    pub details_through: DateTime<Utc>,
+    pub details_round: DateTime<Utc>,
 }
 
-/// What is compared row by row with its allocations.
+/// What is compared row by row: with its allocations, a payment with its posting as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Payments,
     Invoices,
+    /// What the ledger took in of a payment elsewhere than where that was decided.
+    Postings,
 }
 
 impl Side {
+    pub const ALL: [Self; 3] = [Self::Payments, Self::Invoices, Self::Postings];
+
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Payments => &["account_payments", "bank_payments"],
+            Self::Invoices => &["account_invoices"],
+            Self::Postings => &["bank_postings"],
+        }
+    }
+
+    fn compared_by(self) -> Vec<&'static str> {
+        match self {
+            Self::Payments => vec![sql!("compare_payments"), sql!("compare_received")],
+            Self::Invoices => vec![sql!("compare_invoices")],
+            Self::Postings => vec![sql!("compare_postings")],
+        }
+    }
+}
+
+/// What the round goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    Payments,
+    Invoices,
+}
+
+impl Round {
     pub const ALL: [Self; 2] = [Self::Payments, Self::Invoices];
 
-    fn kind(self) -> &'static str {
+    pub fn side(self) -> Side {
         match self {
-            Self::Payments => "account_payments",
-            Self::Invoices => "account_invoices",
+            Self::Payments => Side::Payments,
+            Self::Invoices => Side::Invoices,
         }
     }
 }
@@ -49,6 +81,8 @@ pub async fn state(pool: &PgPool) -> Result<State, StoreError> {
         horizon: row.try_get("horizon")?,
         payment_id: row.try_get("payment_id")?,
         invoice_id: row.try_get("invoice_id")?,
+        details_through: row.try_get("details_through")?,
+        details_round: row.try_get("details_round")?,
     })
 }
 
@@ -82,7 +116,7 @@ pub async fn from_the_start_in_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 }
 
 /// Sums up the next rows of the ledger, and compares the payments and invoices whose allocations
-/// came or went back with them. Returns up to where.
+/// came or went back with them, and the payments that it took in. Returns up to where.
 pub async fn fold_in_tx(
     tx: &mut Tx<'_>,
     (through, horizon): (i64, i64),
@@ -100,12 +134,21 @@ pub async fn fold_in_tx(
         payments.push(row.try_get("payment_id")?);
         invoices.push(row.try_get("invoice_id")?);
     }
+    let taken_in = sqlx::query(sql!("compare_taken_in")).bind(through).bind(end);
+    let mut postings = Vec::new();
+    for row in taken_in.fetch_all(&mut **tx).await? {
+        payments.push(row.try_get("payment_id")?);
+        if row.try_get::<bool, _>("elsewhere")? {
+            postings.push(row.try_get("posting")?);
+        }
+    }
     compare_in_tx(tx, Side::Payments, payments).await?;
     compare_in_tx(tx, Side::Invoices, invoices).await?;
+    compare_in_tx(tx, Side::Postings, postings).await?;
     Ok(end)
 }
 
-/// Compares those rows with their allocations, and keeps what differs.
+/// Compares those rows, and keeps what differs.
 pub async fn compare_in_tx(
     tx: &mut Tx<'_>,
     side: Side,
@@ -116,26 +159,24 @@ pub async fn compare_in_tx(
     if items.is_empty() {
         return Ok(());
     }
-    let forget = sqlx::query(sql!("compare_forget")).bind(side.kind()).bind(&items);
+    let forget = sqlx::query(sql!("compare_forget")).bind(side.kinds()).bind(&items);
     forget.execute(&mut **tx).await?;
-    let compare = match side {
-        Side::Payments => sql!("compare_payments"),
-        Side::Invoices => sql!("compare_invoices"),
-    };
-    sqlx::query(compare).bind(&items).execute(&mut **tx).await?;
+    for compare in side.compared_by() {
+        sqlx::query(compare).bind(&items).execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
 /// The next rows behind that one, of all there are.
 pub async fn page(
     pool: &PgPool,
-    side: Side,
+    round: Round,
     after: &str,
     rows: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let page = match side {
-        Side::Payments => sql!("compare_payments_page"),
-        Side::Invoices => sql!("compare_invoices_page"),
+    let page = match round {
+        Round::Payments => sql!("compare_payments_page"),
+        Round::Invoices => sql!("compare_invoices_page"),
     };
     Ok(sqlx::query_scalar(page).bind(after).bind(rows).fetch_all(pool).await?)
 }
@@ -148,16 +189,92 @@ pub async fn listed(
     rows: i64,
 ) -> Result<Vec<String>, StoreError> {
     let listed = sqlx::query_scalar(sql!("compare_listed"));
-    Ok(listed.bind(side.kind()).bind(after).bind(rows).fetch_all(pool).await?)
+    Ok(listed.bind(side.kinds()).bind(after).bind(rows).fetch_all(pool).await?)
 }
 
 /// Notes where the round through all rows is.
-pub async fn rounded_in_tx(tx: &mut Tx<'_>, side: Side, at: &str) -> Result<(), StoreError> {
-    let (payment, invoice) = match side {
-        Side::Payments => (Some(at), None),
-        Side::Invoices => (None, Some(at)),
+pub async fn rounded_in_tx(tx: &mut Tx<'_>, round: Round, at: &str) -> Result<(), StoreError> {
+    let (payment, invoice) = match round {
+        Round::Payments => (Some(at), None),
+        Round::Invoices => (None, Some(at)),
     };
     sqlx::query(sql!("compare_rounded")).bind(payment).bind(invoice).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// An entry that was booked as one sum.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SplitEntry {
+    pub entry: String,
+    pub currency: String,
+    pub bank_account: String,
+}
+
+/// The entries of the next details recorded behind that instant, and up to when.
+pub async fn details(
+    pool: &PgPool,
+    after: DateTime<Utc>,
+    rows: i64,
+) -> Result<(Vec<SplitEntry>, Option<DateTime<Utc>>), StoreError> {
+    let page = sqlx::query(sql!("compare_details_page")).bind(after).bind(rows);
+    let (mut entries, mut until) = (Vec::new(), None);
+    for row in page.fetch_all(pool).await? {
+        until = Some(row.try_get("recorded_at")?);
+        entries.push(SplitEntry {
+            entry: row.try_get("entry")?,
+            currency: row.try_get("currency")?,
+            bank_account: row.try_get("bank_account")?,
+        });
+    }
+    Ok((entries, until))
+}
+
+/// The next entries behind that one whose details differed when they were compared last.
+pub async fn listed_details(
+    pool: &PgPool,
+    after: &SplitEntry,
+    rows: i64,
+) -> Result<Vec<SplitEntry>, StoreError> {
+    let listed = sqlx::query(sql!("compare_listed_details")).bind(&after.entry);
+    let listed = listed.bind(&after.currency).bind(&after.bank_account).bind(rows);
+    let mut entries = Vec::new();
+    for row in listed.fetch_all(pool).await? {
+        entries.push(SplitEntry {
+            entry: row.try_get("item")?,
+            currency: row.try_get("currency")?,
+            bank_account: row.try_get("record_key")?,
+        });
+    }
+    Ok(entries)
+}
+
+/// Compares the details of those entries with what was booked, and keeps what differs.
+pub async fn compare_details_in_tx(
+    tx: &mut Tx<'_>,
+    mut entries: Vec<SplitEntry>,
+) -> Result<(), StoreError> {
+    entries.sort_unstable();
+    entries.dedup();
+    let of = |part: fn(&SplitEntry) -> &str| entries.iter().map(part).collect::<Vec<_>>();
+    let accounts = of(|one| one.bank_account.as_str());
+    let currencies = of(|one| one.currency.as_str());
+    let names = of(|one| one.entry.as_str());
+    for statement in [sql!("compare_forget_details"), sql!("compare_details")] {
+        let query = sqlx::query(statement).bind(&accounts).bind(&currencies).bind(&names);
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Notes up to when details were compared: of what came, or of the round through all of them.
+pub async fn details_done_in_tx(
+    tx: &mut Tx<'_>,
+    round: bool,
+    until: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let note =
+        if round { sql!("compare_details_rounded") } else { sql!("compare_details_through") };
+    sqlx::query(note).bind(until).execute(&mut **tx).await?;
     Ok(())
 }
 

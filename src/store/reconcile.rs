@@ -111,27 +111,28 @@ pub struct Drifts {
 /// All differences, in the order of kind, key and subject. The bank's side is that of the facts
 /// known at `as_of`, its days those of `zone`; the accounts' side is as it is now, all of it.
 pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Drifts, StoreError> {
-    both(pool, as_of, zone, sql!("reconcile_accounts")).await
+    both(pool, as_of, zone, [sql!("reconcile_bank"), sql!("reconcile_accounts")]).await
 }
 
-/// The same, with the accounts' side as [`super::compare`] found it, page by page.
+/// The same, with payments, entries and accounts as [`super::compare`] found them, page by page.
 pub async fn found(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Drifts, StoreError> {
-    both(pool, as_of, zone, sql!("compare_found")).await
+    both(pool, as_of, zone, [sql!("compare_found_bank"), sql!("compare_found")]).await
 }
 
 async fn both(
     pool: &PgPool,
     as_of: DateTime<Utc>,
     zone: &str,
-    accounts: &'static str,
+    [bank, accounts]: [&'static str; 2],
 ) -> Result<Drifts, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
     let mut drifts = of_statements(&mut tx, as_of, zone).await?;
-    let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(DRIFTS_MAX);
-    let rows = bank.fetch_all(&mut *tx).await?;
+    for of_bank in [sql!("reconcile_parked"), bank] {
+        let rows = sqlx::query(of_bank).bind(as_of).bind(DRIFTS_MAX).fetch_all(&mut *tx).await?;
+        drifts.extend(rows.iter().map(drift).collect::<Result<Vec<_>, _>>()?);
+    }
     let accounts = sqlx::query(accounts).bind(DRIFTS_MAX).fetch_all(&mut *tx).await?;
     tx.rollback().await?;
-    drifts.extend(rows.iter().map(drift).collect::<Result<Vec<_>, _>>()?);
     drifts.sort();
     let max = usize::try_from(DRIFTS_MAX).unwrap_or(usize::MAX);
     let cut_off = drifts.len() >= max || accounts.len() >= max;

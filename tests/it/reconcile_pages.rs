@@ -1,11 +1,11 @@
-//! The accounts' side of the job `reconcile`: it finds what differs, old or new, and reads of the
-//! ledger only what came since.
+//! The pages of the job `reconcile`: it finds what differs, old or new, and reads of the ledger and
+//! of the bank's details only what came since.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::store::compare;
 
-use crate::harness::records::{credit, invoice, with};
+use crate::harness::records::{BANK, credit, invoice, with};
 use crate::reconcile::Desk;
 
 impl Desk {
@@ -159,6 +159,10 @@ async fn what_was_summed_is_not_summed_again() {
             "INSERT INTO differences VALUES ('account_lots', 'A', 'A', 'SGD', 1, 1)",
             "difference_is_one",
         ),
+        (
+            "INSERT INTO differences VALUES ('bank_payments', 'P', 'B', 'SGD', 1, 2)",
+            "difference_of_the_bank_is_known",
+        ),
     ] {
         assert_eq!(desk.direct.database.refused(sql).await, refused, "{sql}");
     }
@@ -200,4 +204,156 @@ async fn sums_that_are_wrong_are_made_anew_from_the_ledger() {
     desk.direct.database.execute(short).await;
     assert_eq!(anew(&desk).await, format!("2: 2 drifts, 2 new, 0 gone{summed}"));
     desk.direct.database.abandon().await;
+}
+
+/// A change behind the worker's back, how it is undone, and what it makes differ by.
+const OF_THE_BANK: [(&str, &str, &str); 3] = [
+    // The ledger took in less than the bank booked.
+    (
+        "SET session_replication_role = replica;
+         UPDATE ledger_transfers SET amount = amount - 5
+          WHERE kind = 'payment_provisioned' AND payment_id LIKE '%TNUMBER';
+         RESET session_replication_role",
+        "SET session_replication_role = replica;
+         UPDATE ledger_transfers SET amount = amount + 5
+          WHERE kind = 'payment_provisioned' AND payment_id LIKE '%TNUMBER';
+         RESET session_replication_role",
+        "-5",
+    ),
+    // Nothing at all.
+    (
+        "SET session_replication_role = replica;
+         UPDATE ledger_transfers SET payment_id = payment_id || '-gone'
+          WHERE kind = 'payment_provisioned' AND payment_id LIKE '%TNUMBER';
+         RESET session_replication_role",
+        "SET session_replication_role = replica;
+         UPDATE ledger_transfers SET payment_id = replace(payment_id, '-gone', '');
+         RESET session_replication_role",
+        "-100000000",
+    ),
+    // Once more, long after.
+    (
+        "SET session_replication_role = replica;
+         INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, debit, credit, currency,
+             amount, posted_at, payment_id)
+         SELECT nextval('id_blocks') * 1048576, 1, 'payment_received', 'bank_clearing',
+                'unallocated_cash', 'SGD', 7, now(), payment_id
+           FROM payments WHERE payment_id LIKE '%TNUMBER';
+         RESET session_replication_role",
+        "SET session_replication_role = replica;
+         DELETE FROM ledger_transfers WHERE amount = 7; RESET session_replication_role",
+        "7",
+    ),
+];
+
+/// What the job keeps open of the bank's side.
+const OPEN_OF_BANK: &str = "
+    SELECT kind || ' ' || record_key || ' ' || subject || ' ' || difference FROM drifts
+     WHERE cleared_at IS NULL AND key_kind = 'bank' ORDER BY 1";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_ledger_took_in_is_compared_whether_it_is_old_or_new() {
+    let mut desk = Desk::new("rp_taken").await;
+    desk.paid(1, "ACC").await;
+    assert_eq!(desk.reconciled().await, "0: 0 drifts, 0 new, 0 gone");
+    for number in [1, 2] {
+        if number == 2 {
+            desk.paid(2, "ACC").await;
+        }
+        for (change, undo, difference) in OF_THE_BANK {
+            let change = change.replace("NUMBER", &number.to_string());
+            let undo = undo.replace("NUMBER", &number.to_string());
+            desk.direct.database.execute(&change).await;
+            let open = format!("bank_payments {BANK} SGD {difference}");
+            for _ in 0..2 {
+                desk.reconciled().await;
+                let found = desk.direct.database.lines(OPEN_OF_BANK).await;
+                assert_eq!(found, [open.as_str()], "{change}");
+            }
+            desk.direct.database.execute(&undo).await;
+            desk.reconciled().await;
+            assert!(desk.direct.database.lines(OPEN_OF_BANK).await.is_empty(), "{undo}");
+        }
+    }
+    desk.direct.database.abandon().await;
+}
+
+/// A detail of an entry that the bank booked as one sum.
+fn detail(entry: u32, index: u32, of: u32, amount: &str) -> Value {
+    let place = json!({
+        "statement_id": "S1", "entry_reference": format!("E{entry}"), "detail_index": index,
+        "entry_amount": format!("{}.00", 10 * of), "entry_details": of,
+    });
+    with(credit(&format!("BATCH-{entry}"), amount), &place)
+}
+
+/// The job that runs between the records says at each moment what the command says that reads
+/// everything: of entries whose details come one by one, short, one too many, or as they should,
+/// and of payments that somebody changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_small_runs_find_on_the_banks_side_what_the_command_finds() {
+    let mut desk = Desk::new("rp_bank").await;
+    let (mut differed, mut agreed) = (0, 0);
+    for step in 1..=24_u32 {
+        let (entry, index) = (step.div_ceil(3), (step - 1) % 3 + 1);
+        let amount = if entry == 2 && index == 3 { "9.00" } else { "10.00" };
+        match entry {
+            // Of the third one the last detail never comes.
+            3 if index == 3 => desk.entry("T-ALONE", None, "5.00", 20).await,
+            // Of the fourth one they contradict each other.
+            4 => desk.feed("entry", &detail(entry, index, 3 + index / 3, amount)).await,
+            _ => desk.feed("entry", &detail(entry, index, 3, amount)).await,
+        }
+        if step == 13 {
+            let wrong = OF_THE_BANK[2].0.replace("%TNUMBER", "%detail:1:id:BATCH-1");
+            desk.direct.database.execute(&wrong).await;
+        }
+        if step == 19 {
+            desk.direct.database.execute(OF_THE_BANK[2].1).await;
+        }
+        desk.reconciled().await;
+        let found = desk.found().await.into_iter().filter(|one| one.key_kind == "bank");
+        let mut found: Vec<String> = found
+            .map(|one| format!("{} {} {} {}", one.kind, one.of, one.subject, one.difference))
+            .collect();
+        found.sort();
+        assert_eq!(desk.direct.database.lines(OPEN_OF_BANK).await, found, "step {step}");
+        if found.is_empty() {
+            agreed += 1;
+        } else {
+            differed += 1;
+        }
+    }
+    assert!(differed > 10 && agreed > 0, "{differed} and {agreed}");
+    // Made anew, it is the same.
+    let before = desk.direct.database.lines(OPEN_OF_BANK).await;
+    desk.run_from_the_start(Clock::System.now()).await;
+    assert_eq!(desk.direct.database.lines(OPEN_OF_BANK).await, before);
+    desk.direct.database.abandon().await;
+}
+
+/// An entry that is short in an earlier run is found again as long as it is, and no longer: its
+/// details are looked at although none of them is new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_entry_that_somebody_changed_is_found_on_the_round() {
+    let mut desk = Desk::new("rp_details").await;
+    for index in 1..=3 {
+        desk.feed("entry", &detail(1, index, 3, "10.00")).await;
+    }
+    assert_eq!(desk.reconciled().await, "0: 0 drifts, 0 new, 0 gone");
+    let change = |number: u32| {
+        format!(
+            "SET session_replication_role = replica;
+             UPDATE money_records SET entry_details = {number}; RESET session_replication_role"
+        )
+    };
+    desk.direct.database.execute(&change(4)).await;
+    for told in ["1 new", "0 new"] {
+        assert_eq!(desk.reconciled().await, format!("1: 1 drifts, {told}, 0 gone"));
+    }
+    desk.direct.database.execute(&change(3)).await;
+    assert_eq!(desk.reconciled().await, "0: 0 drifts, 0 new, 1 gone");
+    let back = "UPDATE compared SET details_through = details_through - interval '1 day'";
+    assert_eq!(desk.direct.database.refused(back).await, "compared_goes_on");
+    desk.direct.finish().await;
 }

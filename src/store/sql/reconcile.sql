@@ -1,6 +1,7 @@
 -- name: reconcile_bank
--- What was recorded of bank accounts that does not fit together, for facts known at $1; what their
--- statements say is held against it by domain::chain.
+-- What was recorded of bank accounts that does not fit together, for facts known at $1: all of it,
+-- for a person who asks. The job asks compare_found_bank. What their statements say is held against
+-- it by domain::chain.
 WITH split AS (
     -- Entries that were booked as one sum, with what was delivered of them.
     SELECT bank_account, currency,
@@ -14,22 +15,13 @@ WITH split AS (
      WHERE status = 'BOOK' AND detail_index IS NOT NULL AND recorded_at <= $1
      GROUP BY 1, 2, 3
 ), drifts AS (
-    -- A return that found no original within two days is not in flight any more.
-    SELECT 'return_parked' AS kind, p.bank_account, p.bank_key AS subject, t.currency,
-           t.amount AS difference,
-           format('the bank took back %s on %s and what it means is not known (%s)',
-                  to_char(t.amount / 1e6, 'FM999999999999999999990.009999'), t.booking_date,
-                  p.why) AS detail
-      FROM parked_returns p
-      JOIN bank_transactions t USING (bank_account, bank_key)
-     WHERE p.parked_at <= $1 - interval '2 days'
-    UNION ALL
-    SELECT 'entry_details', bank_account, entry, currency, coalesce(total - amount, 0),
+    SELECT 'entry_details' AS kind, bank_account, entry AS subject, currency,
+           coalesce(total - amount, 0) AS difference,
            format('the entry of %s has %s details; %s are recorded and sum to %s',
                   coalesce(to_char(amount / 1e6, 'FM999999999999999999990.009999'),
                            'unknown amount'),
                   coalesce(details::text, 'unknown'), found,
-                  to_char(total / 1e6, 'FM999999999999999999990.009999'))
+                  to_char(total / 1e6, 'FM999999999999999999990.009999')) AS detail
       FROM split
      WHERE total <> amount OR found <> details OR least_details <> details
         OR least_amount <> amount
@@ -50,6 +42,18 @@ SELECT kind, 'bank' AS key_kind, bank_account AS record_key, subject, currency,
        -- One sum beyond what money can be here must not hide the differences of all others.
        least(greatest(difference, -9e18), 9e18)::bigint AS difference, detail
   FROM drifts ORDER BY kind, bank_account, subject, currency LIMIT $2
+
+-- name: reconcile_parked
+-- A return that found no original within two days is not in flight any more.
+SELECT 'return_parked' AS kind, 'bank' AS key_kind, p.bank_account AS record_key,
+       p.bank_key AS subject, t.currency, t.amount AS difference,
+       format('the bank took back %s on %s and what it means is not known (%s)',
+              to_char(t.amount / 1e6, 'FM999999999999999999990.009999'), t.booking_date,
+              p.why) AS detail
+  FROM parked_returns p
+  JOIN bank_transactions t USING (bank_account, bank_key)
+ WHERE p.parked_at <= $1::timestamptz - interval '2 days'
+ ORDER BY p.bank_account, p.bank_key LIMIT $2
 
 -- name: reconcile_entries
 -- The entries of a statement of the bank account $1: those that it, or one that it covers, names
