@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{StoreError, Tx, sql};
+use super::{StoreError, Tx};
 
 /// Ends the waiting of at most `limit` advices that count no more at `as_of`; returns how many.
 pub async fn expire_in_tx(
@@ -10,6 +10,6 @@ pub async fn expire_in_tx(
     as_of: DateTime<Utc>,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    let query = sqlx::query(sql!("advices_expire")).bind(as_of).bind(limit);
+    let query = query!("advices_expire": as_of, limit);
     Ok(query.execute(&mut **tx).await?.rows_affected())
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{PgPool, StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx};
 
 /// A partition as this worker owns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +80,7 @@ pub async fn take(
     owner: &str,
     at: DateTime<Utc>,
 ) -> Result<(Fence, Place), StoreError> {
-    let row = sqlx::query(sql!("checkpoint_take"))
-        .bind(group)
-        .bind(topic)
-        .bind(partition)
-        .bind(owner)
-        .bind(at)
-        .fetch_one(pool)
-        .await?;
+    let row = query!("checkpoint_take": group, topic, partition, owner, at).fetch_one(pool).await?;
     let fence = Fence {
         group: group.to_owned(),
         topic: topic.to_owned(),
@@ -112,15 +105,10 @@ fn mark(offset: Option<i64>, hash: Option<Vec<u8>>) -> Option<Mark> {
 /// # Errors
 /// When the database fails. Nothing is noted when another worker has taken the partition.
 pub async fn set_anchor(pool: &PgPool, fence: &Fence, anchor: Mark) -> Result<(), StoreError> {
-    sqlx::query(sql!("checkpoint_anchor"))
-        .bind(&fence.group)
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(fence.epoch)
-        .bind(anchor.offset)
-        .bind(anchor.hash.as_slice())
-        .execute(pool)
-        .await?;
+    query!("checkpoint_anchor": &fence.group, &fence.topic, fence.partition, fence.epoch,
+        anchor.offset, anchor.hash.as_slice())
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -136,18 +124,10 @@ pub async fn log_changed(
     (expected, from): (i64, i64),
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(sql!("checkpoint_log_changed"))
-        .bind(&fence.group)
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(fence.epoch)
-        .bind(change.as_str())
-        .bind(reason)
-        .bind(from)
-        .bind(at)
-        .bind(expected)
-        .execute(pool)
-        .await?;
+    let done = query!("checkpoint_log_changed": &fence.group, &fence.topic, fence.partition,
+        fence.epoch, change.as_str(), reason, from, at, expected)
+    .execute(pool)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
@@ -156,11 +136,7 @@ pub async fn log_changed(
 /// # Errors
 /// [`StoreError::Fenced`] when another worker has taken the partition.
 pub async fn lock_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Locked, StoreError> {
-    let row = sqlx::query(sql!("checkpoint_lock"))
-        .bind(&fence.group)
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(fence.epoch)
+    let row = query!("checkpoint_lock": &fence.group, &fence.topic, fence.partition, fence.epoch)
         .fetch_optional(&mut **tx)
         .await?
         .ok_or(StoreError::Fenced)?;
@@ -177,16 +153,9 @@ pub async fn advance_in_tx(
     last: Mark,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(sql!("checkpoint_advance"))
-        .bind(&fence.group)
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(fence.epoch)
-        .bind(last.offset.saturating_add(1))
-        .bind(at)
-        .bind(last.offset)
-        .bind(last.hash.as_slice())
-        .execute(&mut **tx)
-        .await?;
+    let done = query!("checkpoint_advance": &fence.group, &fence.topic, fence.partition,
+        fence.epoch, last.offset.saturating_add(1), at, last.offset, last.hash.as_slice())
+    .execute(&mut **tx)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }

@@ -41,7 +41,7 @@ pub async fn note_authority(
     content: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("authority_note")).bind(version).bind(content).bind(at);
+    let query = query!("authority_note": version, content, at);
     query.execute(pool).await?;
     Ok(())
 }
@@ -53,7 +53,7 @@ pub async fn tell(
     sign: &SignOfLife<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("worker_clock_tell")).bind(sign.owner).bind(sign.group);
+    let query = query!("worker_clock_tell": sign.owner, sign.group);
     let query = query.bind(sign.parts).bind(sign.version).bind(sign.ahead_ms).bind(sign.wrong);
     let query = query.bind(sign.started_at).bind(at).bind(sign.authority);
     query.execute(pool).await?;
@@ -62,6 +62,6 @@ pub async fn tell(
 
 /// A worker ends.
 pub async fn gone(pool: &PgPool, owner: &str) -> Result<(), StoreError> {
-    sqlx::query(sql!("worker_clock_gone")).bind(owner).execute(pool).await?;
+    query!("worker_clock_gone": owner).execute(pool).await?;
     Ok(())
 }

@@ -47,6 +47,20 @@ macro_rules! bound {
     }};
 }
 
+/// A statement of `sql/` with its arguments in the order of their numbers.
+macro_rules! query {
+    ($name:literal: $($value:expr),+) => {
+        sqlx::query($crate::store::sql!($name))$(.bind($value))+
+    };
+}
+
+/// The same of one that says one value.
+macro_rules! scalar {
+    ($name:literal: $($value:expr),+) => {
+        sqlx::query_scalar($crate::store::sql!($name))$(.bind($value))+
+    };
+}
+
 /// Writes the rows by one statement, where there are any; says how many it wrote or changed.
 macro_rules! store {
     ($tx:ident, $name:literal, $(for $row:pat_param in $rows:tt $columns:tt)+) => {

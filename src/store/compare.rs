@@ -105,7 +105,7 @@ pub async fn writers_in_tx(tx: &mut Tx<'_>) -> Result<Vec<Writer>, StoreError> {
 
 /// No row can appear up to that id any more.
 pub async fn advance_in_tx(tx: &mut Tx<'_>, horizon: i64) -> Result<(), StoreError> {
-    sqlx::query(sql!("compare_horizon")).bind(horizon).execute(&mut **tx).await?;
+    query!("compare_horizon": horizon).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -122,19 +122,19 @@ pub async fn fold_in_tx(
     (through, horizon): (i64, i64),
     rows: i64,
 ) -> Result<i64, StoreError> {
-    let end = sqlx::query_scalar(sql!("compare_fold_end")).bind(through).bind(horizon).bind(rows);
+    let end = scalar!("compare_fold_end": through, horizon, rows);
     let end: i64 = end.fetch_one(&mut **tx).await?;
-    sqlx::query(sql!("compare_fold")).bind(through).bind(end).execute(&mut **tx).await?;
-    let moved = sqlx::query(sql!("compare_through")).bind(through).bind(end);
+    query!("compare_fold": through, end).execute(&mut **tx).await?;
+    let moved = query!("compare_through": through, end);
     let moved = moved.execute(&mut **tx).await?.rows_affected();
     expect_rows(moved, 1, "how far the ledger was compared")?;
-    let touched = sqlx::query(sql!("compare_touched")).bind(through).bind(end);
+    let touched = query!("compare_touched": through, end);
     let (mut payments, mut invoices) = (Vec::new(), Vec::new());
     for row in touched.fetch_all(&mut **tx).await? {
         payments.push(row.try_get("payment_id")?);
         invoices.push(row.try_get("invoice_id")?);
     }
-    let taken_in = sqlx::query(sql!("compare_taken_in")).bind(through).bind(end);
+    let taken_in = query!("compare_taken_in": through, end);
     let mut postings = Vec::new();
     for row in taken_in.fetch_all(&mut **tx).await? {
         payments.push(row.try_get("payment_id")?);
@@ -159,7 +159,7 @@ pub async fn compare_in_tx(
     if items.is_empty() {
         return Ok(());
     }
-    let forget = sqlx::query(sql!("compare_forget")).bind(side.kinds()).bind(&items);
+    let forget = query!("compare_forget": side.kinds(), &items);
     forget.execute(&mut **tx).await?;
     for compare in side.compared_by() {
         sqlx::query(compare).bind(&items).execute(&mut **tx).await?;
@@ -198,7 +198,7 @@ pub async fn rounded_in_tx(tx: &mut Tx<'_>, round: Round, at: &str) -> Result<()
         Round::Payments => (Some(at), None),
         Round::Invoices => (None, Some(at)),
     };
-    sqlx::query(sql!("compare_rounded")).bind(payment).bind(invoice).execute(&mut **tx).await?;
+    query!("compare_rounded": payment, invoice).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -216,7 +216,7 @@ pub async fn details(
     after: DateTime<Utc>,
     rows: i64,
 ) -> Result<(Vec<SplitEntry>, Option<DateTime<Utc>>), StoreError> {
-    let page = sqlx::query(sql!("compare_details_page")).bind(after).bind(rows);
+    let page = query!("compare_details_page": after, rows);
     let (mut entries, mut until) = (Vec::new(), None);
     for row in page.fetch_all(pool).await? {
         until = Some(row.try_get("recorded_at")?);
@@ -235,7 +235,7 @@ pub async fn listed_details(
     after: &SplitEntry,
     rows: i64,
 ) -> Result<Vec<SplitEntry>, StoreError> {
-    let listed = sqlx::query(sql!("compare_listed_details")).bind(&after.entry);
+    let listed = query!("compare_listed_details": &after.entry);
     let listed = listed.bind(&after.currency).bind(&after.bank_account).bind(rows);
     let mut entries = Vec::new();
     for row in listed.fetch_all(pool).await? {
@@ -314,7 +314,7 @@ pub async fn balances(
     let through = sqlx::query(sql!("compare_state")).fetch_one(&mut *tx).await?;
     let through: i64 = through.try_get("through")?;
     let mut held: BTreeMap<(String, String), Held> = BTreeMap::new();
-    let rows = sqlx::query(sql!("compare_balances")).bind(accounts).bind(through);
+    let rows = query!("compare_balances": accounts, through);
     for row in rows.fetch_all(&mut *tx).await? {
         let one = held.entry((row.try_get("account_id")?, row.try_get("currency")?)).or_default();
         one.balance = micros(row.try_get("balance")?)?;
@@ -324,7 +324,7 @@ pub async fn balances(
     let mut key = (after.to_owned(), "~".to_owned(), DateTime::<Utc>::UNIX_EPOCH, i64::MIN);
     let last = accounts.last().map_or("", String::as_str);
     loop {
-        let query = sqlx::query(sql!("compare_lots")).bind(&key.0).bind(&key.1);
+        let query = query!("compare_lots": &key.0, &key.1);
         let query = query.bind(key.2).bind(key.3).bind(last).bind(lots);
         let mut read: i64 = 0;
         for row in query.fetch_all(&mut *tx).await? {
@@ -369,18 +369,17 @@ pub async fn put_in_tx(
     (after, last): (&str, &str),
     found: &[Unequal],
 ) -> Result<(), StoreError> {
-    let forget = sqlx::query(sql!("compare_forget_accounts")).bind(after).bind(last);
+    let forget = query!("compare_forget_accounts": after, last);
     forget.execute(&mut **tx).await?;
     if found.is_empty() {
         return Ok(());
     }
-    sqlx::query(sql!("compare_put"))
-        .bind(found.iter().map(|one| one.kind).collect::<Vec<_>>())
-        .bind(found.iter().map(|one| one.account_id.as_str()).collect::<Vec<_>>())
-        .bind(found.iter().map(|one| one.currency.as_str()).collect::<Vec<_>>())
-        .bind(found.iter().map(|one| one.found.to_string()).collect::<Vec<_>>())
-        .bind(found.iter().map(|one| one.should.to_string()).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    query!("compare_put": found.iter().map(|one| one.kind).collect::<Vec<_>>(),
+        found.iter().map(|one| one.account_id.as_str()).collect::<Vec<_>>(),
+        found.iter().map(|one| one.currency.as_str()).collect::<Vec<_>>(),
+        found.iter().map(|one| one.found.to_string()).collect::<Vec<_>>(),
+        found.iter().map(|one| one.should.to_string()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

@@ -74,20 +74,12 @@ pub async fn start(
         Some(suspects) => (suspects.clone(), None),
         None => (batch.clone(), Some(batch)),
     };
-    let done = sqlx::query(sql!("crash_guard_note"))
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(suspects.start())
-        .bind(suspects.end())
-        .bind(trial.as_ref().map(RangeInclusive::start))
-        .bind(trial.as_ref().map(RangeInclusive::end))
-        .bind(guard.alone_deaths)
-        .bind(at)
-        .bind(&fence.group)
-        .bind(fence.epoch)
-        .bind(&guard.counted)
-        .execute(&mut *tx)
-        .await?;
+    let done = query!("crash_guard_note": &fence.topic, fence.partition, suspects.start(),
+        suspects.end(), trial.as_ref().map(RangeInclusive::start),
+        trial.as_ref().map(RangeInclusive::end), guard.alone_deaths, at, &fence.group, fence.epoch,
+        &guard.counted)
+    .execute(&mut *tx)
+    .await?;
     if done.rows_affected() == 0 {
         return Err(StoreError::Fenced);
     }
@@ -98,7 +90,7 @@ pub async fn start(
 /// Says that the owner of the partition lives, or lived on: nothing of it is on trial, and if
 /// whoever has the partition now took it for dead, that counts no more.
 pub async fn lives(pool: &PgPool, fence: &Fence, at: DateTime<Utc>) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("crash_guard_lives")).bind(&fence.topic);
+    let query = query!("crash_guard_lives": &fence.topic);
     query.bind(fence.partition).bind(fence.epoch).bind(at).execute(pool).await?;
     Ok(())
 }
@@ -186,18 +178,10 @@ impl Guard {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let Some(suspects) = &self.suspects else { return Ok(()) };
-        let done = sqlx::query(sql!("crash_guard_announce"))
-            .bind(&fence.topic)
-            .bind(fence.partition)
-            .bind(suspects.start())
-            .bind(suspects.end())
-            .bind(trial.start())
-            .bind(trial.end())
-            .bind(at)
-            .bind(&fence.group)
-            .bind(fence.epoch)
-            .execute(pool)
-            .await?;
+        let done = query!("crash_guard_announce": &fence.topic, fence.partition, suspects.start(),
+            suspects.end(), trial.start(), trial.end(), at, &fence.group, fence.epoch)
+        .execute(pool)
+        .await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
     }
 
@@ -212,7 +196,7 @@ impl Guard {
 }
 
 async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, StoreError> {
-    let query = sqlx::query(sql!("crash_guard_read")).bind(&fence.topic).bind(fence.partition);
+    let query = query!("crash_guard_read": &fence.topic, fence.partition);
     let Some(row) = query.fetch_optional(&mut **tx).await? else {
         return Ok(None);
     };
@@ -229,12 +213,7 @@ async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, Stor
 
 /// The batch ended in order. What another worker noted since stays.
 pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
-    sqlx::query(sql!("crash_guard_clear"))
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(fence.epoch)
-        .execute(pool)
-        .await?;
+    query!("crash_guard_clear": &fence.topic, fence.partition, fence.epoch).execute(pool).await?;
     Ok(())
 }
 

@@ -97,7 +97,7 @@ pub async fn described_in_tx(
     tx: &mut Tx<'_>,
     accounts: &[&str],
 ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
-    let rows = sqlx::query(sql!("accounts_described")).bind(accounts).fetch_all(&mut **tx).await?;
+    let rows = query!("accounts_described": accounts).fetch_all(&mut **tx).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
@@ -106,14 +106,14 @@ pub async fn holds_told_in_tx(
     tx: &mut Tx<'_>,
     (accounts, ids): (&[&str], &[&str]),
 ) -> Result<HashMap<(String, String), DateTime<Utc>>, StoreError> {
-    let query = sqlx::query(sql!("holds_told")).bind(accounts).bind(ids);
+    let query = query!("holds_told": accounts, ids);
     let rows = query.fetch_all(&mut **tx).await?;
     rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
 }
 
 /// Locks those dead letters in the order of their ids; what does not exist is left out.
 pub async fn lock_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<DeadLetter>, StoreError> {
-    let rows = sqlx::query(sql!("dead_letters_lock")).bind(ids).fetch_all(&mut **tx).await?;
+    let rows = query!("dead_letters_lock": ids).fetch_all(&mut **tx).await?;
     rows.iter().map(of_row).collect()
 }
 
@@ -147,19 +147,12 @@ pub async fn select(
     (after, last): (i64, i64),
     limit: i64,
 ) -> Result<Vec<i64>, StoreError> {
-    let rows = sqlx::query_scalar(sql!("dead_letter_select"))
-        .bind(selection.ids())
-        .bind(selection.code.as_deref())
-        .bind(selection.topic.as_deref())
-        .bind(selection.since)
-        .bind(selection.until)
-        .bind(limit)
-        .bind(selection.key.as_deref().map(str::as_bytes))
-        .bind(selection.text.as_deref().map(str::as_bytes))
-        .bind(after)
-        .bind(last)
-        .fetch_all(pool)
-        .await?;
+    let rows = scalar!("dead_letter_select": selection.ids(), selection.code.as_deref(),
+        selection.topic.as_deref(), selection.since, selection.until, limit,
+        selection.key.as_deref().map(str::as_bytes), selection.text.as_deref().map(str::as_bytes),
+        after, last)
+    .fetch_all(pool)
+    .await?;
     Ok(rows)
 }
 
@@ -169,18 +162,12 @@ pub async fn count(
     selection: &Selection,
     (after, last): (i64, i64),
 ) -> Result<i64, StoreError> {
-    let count = sqlx::query_scalar(sql!("dead_letters_count"))
-        .bind(selection.ids())
-        .bind(selection.code.as_deref())
-        .bind(selection.topic.as_deref())
-        .bind(selection.since)
-        .bind(selection.until)
-        .bind(selection.key.as_deref().map(str::as_bytes))
-        .bind(selection.text.as_deref().map(str::as_bytes))
-        .bind(after)
-        .bind(last)
-        .fetch_one(pool)
-        .await?;
+    let count = scalar!("dead_letters_count": selection.ids(), selection.code.as_deref(),
+        selection.topic.as_deref(), selection.since, selection.until,
+        selection.key.as_deref().map(str::as_bytes), selection.text.as_deref().map(str::as_bytes),
+        after, last)
+    .fetch_one(pool)
+    .await?;
     Ok(count)
 }
 
@@ -200,17 +187,12 @@ pub async fn meant(
     selection: &Selection,
     bank: &str,
 ) -> Result<Meant, StoreError> {
-    let row = sqlx::query(sql!("dead_letters_meant"))
-        .bind(selection.ids())
-        .bind(selection.code.as_deref())
-        .bind(selection.topic.as_deref())
-        .bind(selection.since)
-        .bind(selection.until)
-        .bind(selection.key.as_deref().map(str::as_bytes))
-        .bind(selection.text.as_deref().map(str::as_bytes))
-        .bind(bank)
-        .fetch_one(pool)
-        .await?;
+    let row = query!("dead_letters_meant": selection.ids(), selection.code.as_deref(),
+        selection.topic.as_deref(), selection.since, selection.until,
+        selection.key.as_deref().map(str::as_bytes), selection.text.as_deref().map(str::as_bytes),
+        bank)
+    .fetch_one(pool)
+    .await?;
     Ok(Meant {
         open: row.try_get("open")?,
         bank_facts: row.try_get("facts")?,
@@ -230,12 +212,7 @@ pub async fn discard_in_tx(
     resolution: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("dead_letter_discard"))
-        .bind(id)
-        .bind(resolution)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    query!("dead_letter_discard": id, resolution, at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -254,15 +231,14 @@ pub async fn given_up_in_tx(
     tx: &mut Tx<'_>,
     asked: &[GivenUp<'_>],
 ) -> Result<Vec<(usize, i64)>, StoreError> {
-    let rows = sqlx::query(sql!("dead_letters_given_up"))
-        .bind(asked.iter().map(|a| a.place.0).collect::<Vec<_>>())
-        .bind(asked.iter().map(|a| a.place.1).collect::<Vec<_>>())
-        .bind(asked.iter().map(|a| a.place.2).collect::<Vec<_>>())
-        .bind(asked.iter().map(|a| a.record.source.as_str()).collect::<Vec<_>>())
-        .bind(asked.iter().map(|a| a.record.id.as_str()).collect::<Vec<_>>())
-        .bind(asked.iter().map(|a| a.conflict).collect::<Vec<_>>())
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = query!("dead_letters_given_up": asked.iter().map(|a| a.place.0).collect::<Vec<_>>(),
+        asked.iter().map(|a| a.place.1).collect::<Vec<_>>(),
+        asked.iter().map(|a| a.place.2).collect::<Vec<_>>(),
+        asked.iter().map(|a| a.record.source.as_str()).collect::<Vec<_>>(),
+        asked.iter().map(|a| a.record.id.as_str()).collect::<Vec<_>>(),
+        asked.iter().map(|a| a.conflict).collect::<Vec<_>>())
+    .fetch_all(&mut **tx)
+    .await?;
     let of = |row: &PgRow| {
         let ordinal: i64 = row.try_get(0)?;
         let index = usize::try_from(ordinal.saturating_sub(1));
@@ -278,7 +254,7 @@ pub async fn reopen_in_tx(
     id: i64,
     came_again: Option<DateTime<Utc>>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("dead_letter_reopen")).bind(id).bind(came_again);
+    let query = query!("dead_letter_reopen": id, came_again);
     let opened = query.execute(&mut **tx).await?.rows_affected() > 0;
     match came_again {
         Some(at) if opened => outbox::copies_in_tx(tx, &[id], at).await,
@@ -299,7 +275,7 @@ pub async fn copies_in_tx(
     window: Window,
     after: i64,
 ) -> Result<Vec<Letter>, StoreError> {
-    let query = sqlx::query(sql!("letter_copies_next")).bind(window.rows).bind(window.bytes);
+    let query = query!("letter_copies_next": window.rows, window.bytes);
     let rows = query.bind(after).fetch_all(&mut **tx).await?;
     let letter =
         |row: &PgRow| Ok(Letter { copy_id: row.try_get("copy_id")?, letter: of_row(row)? });
@@ -423,7 +399,7 @@ pub async fn restore_in_tx(
     who: Who<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("dead_letter_restore")).bind(letter.id).bind(raw.value.as_deref());
+    let query = query!("dead_letter_restore": letter.id, raw.value.as_deref());
     query.bind(&raw.headers).execute(&mut **tx).await?;
     match letter.revision {
         0 => Ok(()),

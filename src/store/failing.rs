@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{PgPool, StoreError, sql};
+use super::{PgPool, StoreError};
 
 /// What may fail by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub async fn note(
     error: &StoreError,
     at: DateTime<Utc>,
 ) -> Result<i32, StoreError> {
-    let query = sqlx::query_scalar(sql!("failing_note")).bind(kind.word()).bind(item);
+    let query = scalar!("failing_note": kind.word(), item);
     let attempts: i32 = query.bind(error.code()).bind(at).fetch_one(pool).await?;
     if attempts == 1 {
         // Once; `status` has it from now on.
@@ -64,7 +64,7 @@ pub async fn note(
 /// They succeeded, or are gone.
 pub async fn clear(pool: &PgPool, kind: Kind, items: &[String]) -> Result<(), StoreError> {
     if !items.is_empty() {
-        let query = sqlx::query(sql!("failing_clear")).bind(kind.word()).bind(items);
+        let query = query!("failing_clear": kind.word(), items);
         query.execute(pool).await?;
     }
     Ok(())
@@ -72,6 +72,6 @@ pub async fn clear(pool: &PgPool, kind: Kind, items: &[String]) -> Result<(), St
 
 /// Forgets what nobody has tried for long: it is not there any more.
 pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(sql!("failing_forget")).bind(at).execute(pool).await?;
+    query!("failing_forget": at).execute(pool).await?;
     Ok(())
 }

@@ -112,7 +112,7 @@ pub async fn begin_in_tx(
     (operator, reason): (&str, &str),
     as_of: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
-    let query = sqlx::query_scalar(sql!("forget_begin")).bind(whom.kind()).bind(whom.subject());
+    let query = scalar!("forget_begin": whom.kind(), whom.subject());
     Ok(query.bind(operator).bind(reason).bind(as_of).fetch_one(&mut **tx).await?)
 }
 
@@ -123,7 +123,7 @@ pub async fn page_in_tx(
     whom: &Whom,
     after: Option<&str>,
 ) -> Result<Page, StoreError> {
-    let query = sqlx::query(sql!("forget_page")).bind(forgetting).bind(step.word());
+    let query = query!("forget_page": forgetting, step.word());
     let query = query.bind(whom.key()).bind(after).bind(PAGE_ROWS);
     let row = query.fetch_one(&mut **tx).await?;
     Ok(Page { gone: row.try_get("gone")?, next: row.try_get("until")? })
@@ -134,7 +134,7 @@ pub async fn end_in_tx(
     forgetting: i64,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("forget_end")).bind(forgetting).bind(at).execute(&mut **tx).await?;
+    query!("forget_end": forgetting, at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -145,7 +145,7 @@ pub async fn old_in_tx(
     after: Option<&str>,
     at: DateTime<Utc>,
 ) -> Result<Page, StoreError> {
-    let query = sqlx::query(sql!("forget_old")).bind(before).bind(after).bind(at);
+    let query = query!("forget_old": before, after, at);
     let row = query.fetch_one(&mut **tx).await?;
     Ok(Page { gone: row.try_get("gone")?, next: row.try_get("until")? })
 }

@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{ConnectOptions, Connection, PgPool, sql};
+use super::{ConnectOptions, Connection, PgPool};
 
 /// A setting that is another than it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) async fn missing(
     let role = options.role.iter().map(|role| ("role", role.clone()));
     let wanted: Vec<(&str, String)> = options.settings().into_iter().chain(role).collect();
     let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
-    let rows = sqlx::query(sql!("settings_in_force")).bind(names).fetch_all(connection).await?;
+    let rows = query!("settings_in_force": names).fetch_all(connection).await?;
     let mut missing = Vec::new();
     for (name, wanted) in wanted {
         let mut found = String::new();

@@ -114,8 +114,8 @@ async fn bury_in_tx(
     owner: i64,
     at: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
-    sqlx::query(sql!("in_hand_lock")).bind(kind.word()).execute(&mut **tx).await?;
-    let query = sqlx::query_scalar(sql!("in_hand_bury")).bind(kind.word()).bind(owner).bind(at);
+    query!("in_hand_lock": kind.word()).execute(&mut **tx).await?;
+    let query = scalar!("in_hand_bury": kind.word(), owner, at);
     let killers: Vec<String> = query.fetch_all(&mut **tx).await?;
     if !killers.is_empty() {
         tracing::error!(
@@ -138,7 +138,7 @@ pub async fn take(
 ) -> Result<Taken, StoreError> {
     let (kind, none): (_, &[String]) = (taker.kind, &[]);
     let mut tx = pool.begin().await?;
-    let end = sqlx::query(sql!("in_hand_end")).bind(kind.word()).bind(taker.owner).bind(none);
+    let end = query!("in_hand_end": kind.word(), taker.owner, none);
     end.execute(&mut *tx).await?;
     let mut killers = bury_in_tx(&mut tx, kind, NOBODY, at).await?;
     let known = states_in_tx(&mut tx, taker, items, at).await?;
@@ -166,7 +166,7 @@ pub async fn announce(
     at: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
     let mut tx = pool.begin().await?;
-    sqlx::query(sql!("in_hand_lock")).bind(taker.kind.word()).execute(&mut *tx).await?;
+    query!("in_hand_lock": taker.kind.word()).execute(&mut *tx).await?;
     let known = states_in_tx(&mut tx, taker, &part.items, at).await?;
     let held = |item: &String| {
         known.get(item).is_some_and(|(standing, _)| *standing == Standing::Elsewhere)
@@ -186,7 +186,7 @@ async fn states_in_tx(
     items: &[String],
     at: DateTime<Utc>,
 ) -> Result<HashMap<String, (Standing, bool)>, StoreError> {
-    let query = sqlx::query(sql!("in_hand_states")).bind(taker.kind.word()).bind(items);
+    let query = query!("in_hand_states": taker.kind.word(), items);
     let rows = query.bind(taker.owner).bind(at).fetch_all(&mut **tx).await?;
     let mut known = HashMap::with_capacity(rows.len());
     for row in &rows {
@@ -217,12 +217,7 @@ async fn note_in_tx(
     items: &[String],
     counted: bool,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("in_hand_note"))
-        .bind(taker.kind.word())
-        .bind(taker.owner)
-        .bind(items)
-        .bind(counted)
-        .bind(lease_millis())
+    query!("in_hand_note": taker.kind.word(), taker.owner, items, counted, lease_millis())
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -234,21 +229,21 @@ fn lease_millis() -> i64 {
 
 /// The owner still works on what it noted.
 pub async fn renew(pool: &PgPool, taker: Taker) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("in_hand_renew")).bind(taker.kind.word()).bind(taker.owner);
+    let query = query!("in_hand_renew": taker.kind.word(), taker.owner);
     query.bind(lease_millis()).execute(pool).await?;
     Ok(())
 }
 
 /// What was in hand ended in order, whatever came of it; `survived` were suspects.
 pub async fn end(pool: &PgPool, taker: Taker, survived: &[String]) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("in_hand_end")).bind(taker.kind.word()).bind(taker.owner);
+    let query = query!("in_hand_end": taker.kind.word(), taker.owner);
     query.bind(survived).execute(pool).await?;
     Ok(())
 }
 
 /// Forgets suspects that nobody came back to.
 pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(sql!("crash_suspects_forget")).bind(at).execute(pool).await?;
+    query!("crash_suspects_forget": at).execute(pool).await?;
     Ok(())
 }
 

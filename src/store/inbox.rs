@@ -3,7 +3,7 @@
 use foldhash::{HashMap, HashMapExt as _};
 use sqlx::Row;
 
-use super::{StoreError, Tx, sql};
+use super::{StoreError, Tx};
 use crate::domain::effect::Ending;
 use crate::domain::ids::{ContentHash, MessageId, RecordId, Source};
 
@@ -49,8 +49,7 @@ pub async fn probe_in_tx(
 ) -> Result<HashMap<RecordId, Known>, StoreError> {
     let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let rows =
-        sqlx::query(sql!("inbox_probe")).bind(sources).bind(ids).fetch_all(&mut **tx).await?;
+    let rows = query!("inbox_probe": sources, ids).fetch_all(&mut **tx).await?;
     let mut known = HashMap::with_capacity(rows.len());
     for row in rows {
         let record = RecordId {
@@ -86,8 +85,7 @@ pub async fn states_in_tx(
 ) -> Result<HashMap<RecordId, State>, StoreError> {
     let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let rows =
-        sqlx::query(sql!("inbox_states")).bind(sources).bind(ids).fetch_all(&mut **tx).await?;
+    let rows = query!("inbox_states": sources, ids).fetch_all(&mut **tx).await?;
     let mut states = HashMap::with_capacity(rows.len());
     for row in rows {
         let record = RecordId {
@@ -130,13 +128,13 @@ pub async fn update_in_tx(tx: &mut Tx<'_>, updates: &[Update]) -> Result<(), Sto
     if updates.is_empty() {
         return Ok(());
     }
-    sqlx::query(sql!("inbox_update_many"))
-        .bind(updates.iter().map(|u| u.record.source.as_str()).collect::<Vec<_>>())
-        .bind(updates.iter().map(|u| u.record.id.as_str()).collect::<Vec<_>>())
-        .bind(updates.iter().map(|u| u.outcome.word()).collect::<Vec<_>>())
-        .bind(updates.iter().map(|u| u.code.as_deref()).collect::<Vec<_>>())
-        .bind(updates.iter().map(|u| u.subject.as_deref()).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    query!("inbox_update_many":
+        updates.iter().map(|u| u.record.source.as_str()).collect::<Vec<_>>(),
+        updates.iter().map(|u| u.record.id.as_str()).collect::<Vec<_>>(),
+        updates.iter().map(|u| u.outcome.word()).collect::<Vec<_>>(),
+        updates.iter().map(|u| u.code.as_deref()).collect::<Vec<_>>(),
+        updates.iter().map(|u| u.subject.as_deref()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{PgPool, StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx};
 
 /// A tick that somebody would run.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ pub struct JobRun {
 
 /// Makes the jobs known; what was due before is not missed.
 pub async fn ensure(pool: &PgPool, jobs: &[&str], at: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(sql!("jobs_ensure")).bind(jobs).bind(at).execute(pool).await?;
+    query!("jobs_ensure": jobs, at).execute(pool).await?;
     Ok(())
 }
 
@@ -61,14 +61,9 @@ pub async fn claim(
     at: DateTime<Utc>,
 ) -> Result<Claimed, StoreError> {
     let mut tx = pool.begin().await?;
-    let paused: Option<bool> =
-        sqlx::query_scalar(sql!("job_lock")).bind(claim.job).fetch_optional(&mut *tx).await?;
+    let paused: Option<bool> = scalar!("job_lock": claim.job).fetch_optional(&mut *tx).await?;
     let paused = paused.ok_or(StoreError::Corrupt("a job that is not known"))?;
-    let row = sqlx::query(sql!("job_state"))
-        .bind(claim.job)
-        .bind(claim.scheduled_for)
-        .fetch_one(&mut *tx)
-        .await?;
+    let row = query!("job_state": claim.job, claim.scheduled_for).fetch_one(&mut *tx).await?;
     let (taken, busy): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
     if taken {
         tx.rollback().await?;
@@ -80,20 +75,11 @@ pub async fn claim(
         return Ok(Claimed::Paused);
     }
     let summary = busy.then_some("another run of this job was still going on");
-    sqlx::query(sql!("job_run_claim"))
-        .bind(claim.job)
-        .bind(claim.scheduled_for)
-        .bind(claim.cause)
-        .bind(claim.operator)
-        .bind(claim.as_of)
-        .bind(if busy { "skipped" } else { "running" })
-        .bind(claim.owner)
-        .bind(claim.lease_until)
-        .bind(at)
-        .bind(busy.then_some(at))
-        .bind(summary)
-        .execute(&mut *tx)
-        .await?;
+    query!("job_run_claim": claim.job, claim.scheduled_for, claim.cause, claim.operator,
+        claim.as_of, if busy { "skipped" } else { "running" }, claim.owner, claim.lease_until, at,
+        busy.then_some(at), summary)
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     if busy {
         return Ok(Claimed::Busy);
@@ -117,14 +103,10 @@ pub async fn renew_in_tx(
     lease_until: DateTime<Utc>,
     progress: Option<&str>,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(sql!("job_run_renew"))
-        .bind(&run.job)
-        .bind(run.scheduled_for)
-        .bind(run.epoch)
-        .bind(lease_until)
-        .bind(progress)
-        .execute(&mut **tx)
-        .await?;
+    let done = query!("job_run_renew": &run.job, run.scheduled_for, run.epoch, lease_until,
+        progress)
+    .execute(&mut **tx)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
@@ -162,16 +144,11 @@ pub async fn finish(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let summary: String = ending.summary.chars().take(2_000).collect();
-    let done = sqlx::query(sql!("job_run_finish"))
-        .bind(&run.job)
-        .bind(run.scheduled_for)
-        .bind(run.epoch)
-        .bind(if ending.failed { "failed" } else { "done" })
-        .bind(i64::try_from(ending.findings).unwrap_or(i64::MAX))
-        .bind(summary)
-        .bind(at)
-        .execute(pool)
-        .await?;
+    let done = query!("job_run_finish": &run.job, run.scheduled_for, run.epoch,
+        if ending.failed { "failed" } else { "done" },
+        i64::try_from(ending.findings).unwrap_or(i64::MAX), summary, at)
+    .execute(pool)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
@@ -182,7 +159,7 @@ pub async fn take_over(
     at: DateTime<Utc>,
     lease_until: DateTime<Utc>,
 ) -> Result<Option<JobRun>, StoreError> {
-    let query = sqlx::query(sql!("job_run_take_over")).bind(at).bind(owner).bind(lease_until);
+    let query = query!("job_run_take_over": at, owner, lease_until);
     let Some(row) = query.fetch_optional(pool).await? else {
         return Ok(None);
     };
@@ -200,7 +177,7 @@ pub async fn take_over(
 /// # Errors
 /// When the database fails, or the job is not known.
 pub async fn last_tick(pool: &PgPool, job: &str) -> Result<DateTime<Utc>, StoreError> {
-    Ok(sqlx::query_scalar(sql!("job_last_tick")).bind(job).fetch_one(pool).await?)
+    Ok(scalar!("job_last_tick": job).fetch_one(pool).await?)
 }
 
 /// Pauses a job; false when it was paused before.
@@ -211,7 +188,7 @@ pub async fn pause(
     reason: Option<&str>,
     at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query(sql!("job_pause")).bind(job).bind(at).bind(operator).bind(reason);
+    let query = query!("job_pause": job, at, operator, reason);
     Ok(query.execute(pool).await?.rows_affected() == 1)
 }
 
@@ -222,6 +199,6 @@ pub async fn resume(
     operator: &str,
     at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query(sql!("job_resume")).bind(job).bind(at).bind(operator);
+    let query = query!("job_resume": job, at, operator);
     Ok(query.execute(pool).await?.rows_affected() == 1)
 }

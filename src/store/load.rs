@@ -393,7 +393,7 @@ async fn make_accounts_known(
         return Ok(());
     }
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    sqlx::query(sql!("accounts_make_known")).bind(ids).bind(at).execute(&mut **tx).await?;
+    query!("accounts_make_known": ids, at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -408,8 +408,8 @@ pub async fn told_in_tx(
     lock_accounts(tx, owners, &mut set).await?;
     if !feeds.is_empty() {
         let feeds: Vec<&str> = feeds.iter().map(String::as_str).collect();
-        sqlx::query(sql!("bank_feeds_known")).bind(&feeds).execute(&mut **tx).await?;
-        let query = sqlx::query(sql!("bank_feeds_lock")).bind(feeds);
+        query!("bank_feeds_known": &feeds).execute(&mut **tx).await?;
+        let query = query!("bank_feeds_lock": feeds);
         for row in query.fetch_all(&mut **tx).await? {
             set.feeds.insert(BankAccountId::trusted(row.try_get(0)?), row.try_get(1)?);
         }
@@ -441,7 +441,7 @@ async fn lock_accounts(
         return Ok(());
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("lock_accounts": ids).fetch_all(&mut **tx).await? {
         let account = rows::account(&row)?;
         set.locked.insert(account.account_id.clone());
         if let Some(currency) = account.balance_currency {
@@ -463,7 +463,7 @@ async fn read_accounts(
     let unread = |id: &&str| !set.accounts_here().contains_key(&AccountId::trusted(id));
     let ids: Vec<&str> = owners.iter().map(String::as_str).filter(unread).collect();
     if !ids.is_empty() {
-        for row in sqlx::query(sql!("load_accounts")).bind(ids).fetch_all(&mut **tx).await? {
+        for row in query!("load_accounts": ids).fetch_all(&mut **tx).await? {
             let account = rows::account(&row)?;
             set.know_account(account);
         }
@@ -495,7 +495,7 @@ pub async fn lock_read_accounts(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await?;
+    let rows = query!("lock_accounts": ids).fetch_all(&mut **tx).await?;
     let mut now = Vec::with_capacity(rows.len());
     for row in rows {
         let account = rows::account(&row)?;
@@ -527,7 +527,7 @@ async fn invoices(
         return Ok(());
     }
     set.ask_invoices(ids.iter().map(|id| InvoiceId::trusted(id)));
-    for row in sqlx::query(sql!("load_invoices")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_invoices": ids).fetch_all(&mut **tx).await? {
         set.know_invoice(rows::invoice(&row)?);
     }
     Ok(())

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 
-use super::{PgPool, StoreError, sql};
+use super::{PgPool, StoreError};
 use crate::domain::ids::RecordId;
 
 /// Who asks for what, and why.
@@ -19,16 +19,10 @@ pub struct Asked<'a> {
 
 /// Keeps it; the same again changes nothing.
 pub async fn note(pool: &PgPool, asked: Asked<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(sql!("operator_command_note"))
-        .bind(asked.record.source.as_str())
-        .bind(asked.record.id.as_str())
-        .bind(asked.command_type)
-        .bind(asked.operator)
-        .bind(asked.reason)
-        .bind(asked.subjects)
-        .bind(at)
-        .execute(pool)
-        .await?;
+    query!("operator_command_note": asked.record.source.as_str(), asked.record.id.as_str(),
+        asked.command_type, asked.operator, asked.reason, asked.subjects, at)
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -46,13 +40,10 @@ pub async fn unread(
     asked: Asked<'_>,
     since: DateTime<Utc>,
 ) -> Result<Option<Unread>, StoreError> {
-    let row = sqlx::query(sql!("operator_command_unread"))
-        .bind(asked.command_type)
-        .bind(asked.subjects)
-        .bind(asked.record.id.as_str())
-        .bind(since)
-        .fetch_optional(pool)
-        .await?;
+    let row = query!("operator_command_unread": asked.command_type, asked.subjects,
+        asked.record.id.as_str(), since)
+    .fetch_optional(pool)
+    .await?;
     let unread = row.map(|row| {
         Ok(Unread {
             id: row.try_get("message_id")?,

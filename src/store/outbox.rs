@@ -45,7 +45,7 @@ pub async fn copies_in_tx(
     letters: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("insert_letter_copies")).bind(letters).bind(at).execute(&mut **tx).await?;
+    query!("insert_letter_copies": letters, at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -130,19 +130,19 @@ impl Share {
 
 /// Whether this transaction may publish that share: one relay at a time does, the others stand by.
 pub async fn try_lead_in_tx(tx: &mut Tx<'_>, share: Share) -> Result<bool, StoreError> {
-    let row = sqlx::query(sql!("outbox_lead")).bind(share.lock()).fetch_one(&mut **tx).await?;
+    let row = query!("outbox_lead": share.lock()).fetch_one(&mut **tx).await?;
     Ok(row.try_get(0)?)
 }
 
 /// The oldest events that are not passed.
 pub async fn events_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
-    let query = sqlx::query(sql!("outbox_events")).bind(window.rows).bind(window.bytes);
+    let query = query!("outbox_events": window.rows, window.bytes);
     unpacked(query.fetch_all(&mut **tx).await?, window)
 }
 
 /// The oldest events of held keys that are due; the rows of the window count keys.
 pub async fn held_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
-    let query = sqlx::query(sql!("outbox_held_due")).bind(window.rows).bind(window.bytes);
+    let query = query!("outbox_held_due": window.rows, window.bytes);
     unpacked(query.fetch_all(&mut **tx).await?, window)
 }
 
@@ -174,7 +174,7 @@ fn unpacked(rows: Vec<PgRow>, window: Window) -> Result<Vec<Events>, StoreError>
 /// Notes that Kafka has acknowledged those rows, or that they are held with their keys.
 pub async fn pass_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<(), StoreError> {
     if !ids.is_empty() {
-        sqlx::query(sql!("outbox_pass")).bind(ids).execute(&mut **tx).await?;
+        query!("outbox_pass": ids).execute(&mut **tx).await?;
     }
     Ok(())
 }
@@ -201,7 +201,7 @@ pub async fn writers_in_tx(tx: &mut Tx<'_>) -> Result<Vec<Writer>, StoreError> {
 /// Moves the horizon to that id if all that is visible up to it is passed; says whether it moved.
 /// Nobody may commit a row up to it any more.
 pub async fn advance_in_tx(tx: &mut Tx<'_>, to: i64) -> Result<bool, StoreError> {
-    let moved = sqlx::query(sql!("outbox_advance")).bind(to).execute(&mut **tx).await?;
+    let moved = query!("outbox_advance": to).execute(&mut **tx).await?;
     Ok(moved.rows_affected() > 0)
 }
 
@@ -211,7 +211,7 @@ pub async fn mark_copies_in_tx(
     ids: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("letter_copies_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
+    query!("letter_copies_mark": ids, at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -220,24 +220,22 @@ pub async fn hold_in_tx(tx: &mut Tx<'_>, holds: &[Hold]) -> Result<(), StoreErro
     if holds.is_empty() {
         return Ok(());
     }
-    sqlx::query(sql!("relay_holds_add"))
-        .bind(holds.iter().map(|hold| hold.key.kind.as_str()).collect::<Vec<_>>())
-        .bind(holds.iter().map(|hold| hold.key.key.as_str()).collect::<Vec<_>>())
-        .bind(holds.iter().map(|hold| hold.code.as_str()).collect::<Vec<_>>())
-        .bind(holds.iter().map(|hold| hold.from_sequence).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    query!("relay_holds_add": holds.iter().map(|hold| hold.key.kind.as_str()).collect::<Vec<_>>(),
+        holds.iter().map(|hold| hold.key.key.as_str()).collect::<Vec<_>>(),
+        holds.iter().map(|hold| hold.code.as_str()).collect::<Vec<_>>(),
+        holds.iter().map(|hold| hold.from_sequence).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
 /// Of each of those keys all events before the given one are published.
 pub async fn advance_holds_in_tx(tx: &mut Tx<'_>, to: &[(&Key, i64)]) -> Result<(), StoreError> {
-    sqlx::query(sql!("relay_holds_advance"))
-        .bind(to.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>())
-        .bind(to.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
-        .bind(to.iter().map(|(_, from)| *from).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    query!("relay_holds_advance": to.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>(),
+        to.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>(),
+        to.iter().map(|(_, from)| *from).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -253,12 +251,11 @@ pub async fn end_holds_in_tx(tx: &mut Tx<'_>, keys: &[Key]) -> Result<(), StoreE
 
 /// Notes that held keys failed again; each is tried later than before.
 pub async fn holds_failed_in_tx(tx: &mut Tx<'_>, keys: &[(Key, String)]) -> Result<(), StoreError> {
-    sqlx::query(sql!("relay_holds_failed"))
-        .bind(keys.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>())
-        .bind(keys.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
-        .bind(keys.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    query!("relay_holds_failed": keys.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>(),
+        keys.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>(),
+        keys.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{PgPool, StoreError, sql};
+use super::{PgPool, StoreError};
 
 /// The longest reason that is kept.
 const REASON_MAX: usize = 1024;
@@ -30,14 +30,7 @@ pub async fn tell(
     let words: Vec<&str> = states.iter().map(|state| state.state).collect();
     let reasons: Vec<String> =
         states.iter().map(|state| state.reason.chars().take(REASON_MAX).collect()).collect();
-    sqlx::query(sql!("partition_states_tell"))
-        .bind(group)
-        .bind(topics)
-        .bind(partitions)
-        .bind(words)
-        .bind(reasons)
-        .bind(owner)
-        .bind(at)
+    query!("partition_states_tell": group, topics, partitions, words, reasons, owner, at)
         .execute(pool)
         .await?;
     Ok(())
@@ -51,7 +44,7 @@ pub async fn tell_count(
     partitions: i32,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("feed_partitions_tell")).bind(group).bind(topic);
+    let query = query!("feed_partitions_tell": group, topic);
     query.bind(partitions).bind(at).execute(pool).await?;
     Ok(())
 }
@@ -64,13 +57,7 @@ pub async fn settle(
     reason: &str,
     at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(sql!("log_change_settle"))
-        .bind(change_id)
-        .bind(at)
-        .bind(operator)
-        .bind(reason)
-        .execute(pool)
-        .await?;
+    let done = query!("log_change_settle": change_id, at, operator, reason).execute(pool).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -96,17 +83,10 @@ pub async fn skip(
     dry_run: bool,
 ) -> Result<Option<(i64, i64)>, StoreError> {
     let mut tx = pool.begin().await?;
-    let row = sqlx::query(sql!("checkpoint_skip"))
-        .bind(skip.group)
-        .bind(skip.topic)
-        .bind(skip.partition)
-        .bind(skip.to)
-        .bind(at)
-        .bind(skip.operator)
-        .bind(skip.reason)
-        .bind(skip.low)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let row = query!("checkpoint_skip": skip.group, skip.topic, skip.partition, skip.to, at,
+        skip.operator, skip.reason, skip.low)
+    .fetch_optional(&mut *tx)
+    .await?;
     if dry_run {
         tx.rollback().await?;
     } else {

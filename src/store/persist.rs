@@ -146,7 +146,7 @@ pub async fn told_in_tx(
     }
     let (names, numbers): (Vec<&str>, Vec<i64>) =
         after.feeds.iter().map(|(id, number)| (id.as_str(), *number)).unzip();
-    sqlx::query(sql!("bank_feeds_number")).bind(names).bind(numbers).execute(&mut **tx).await?;
+    query!("bank_feeds_number": names, numbers).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -344,7 +344,7 @@ async fn watches(tx: &mut Tx<'_>, rows: &Rows<'_>) -> Result<(), StoreError> {
     let stale: Vec<&str> =
         last.keys().filter(|id| !new.contains(*id)).map(|id| id.as_str()).collect();
     if !stale.is_empty() {
-        sqlx::query(sql!("delete_watches")).bind(stale).execute(&mut **tx).await?;
+        query!("delete_watches": stale).execute(&mut **tx).await?;
     }
     let keys: Vec<(&WatchKey, &PaymentId)> = last
         .into_iter()

@@ -66,13 +66,13 @@ pub async fn page_in_tx(
         }
         Pruned::Inbox => inbox_page(tx, before, after, rows).await?,
         Pruned::JobRuns => {
-            let query = sqlx::query(sql!("prune_job_runs")).bind(before).bind(rows);
+            let query = query!("prune_job_runs": before, rows);
             let deleted = query.execute(&mut **tx).await?.rows_affected();
             Page { deleted, next: (deleted > 0).then_some(After::Start) }
         }
     };
     if page.deleted > 0 {
-        let mark = sqlx::query(sql!("prune_mark")).bind(what.table()).bind(before);
+        let mark = query!("prune_mark": what.table(), before);
         mark.execute(&mut **tx).await?;
     }
     Ok(page)
@@ -100,14 +100,14 @@ async fn inbox_page(
     rows: i64,
 ) -> Result<Page, StoreError> {
     if after == After::Start {
-        let repeats = sqlx::query(sql!("prune_repeats")).bind(before).bind(rows);
+        let repeats = query!("prune_repeats": before, rows);
         let deleted = repeats.execute(&mut **tx).await?.rows_affected();
         if deleted > 0 {
             return Ok(Page { deleted, next: Some(After::Start) });
         }
     }
     let instant = if let After::Instant(instant) = after { Some(instant) } else { None };
-    let query = sqlx::query(sql!("prune_inbox")).bind(before).bind(rows).bind(instant);
+    let query = query!("prune_inbox": before, rows, instant);
     let found = query.fetch_one(&mut **tx).await?;
     let until: Option<DateTime<Utc>> = found.try_get(0)?;
     Ok(Page { deleted: count(found.try_get(1)?), next: until.map(After::Instant) })
@@ -125,7 +125,7 @@ pub async fn make_months_in_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 
 /// No refund finds the charges of months that ended before that, from now on.
 pub async fn close_usage_in_tx(tx: &mut Tx<'_>, before: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(sql!("usage_close")).bind(before).execute(&mut **tx).await?;
+    query!("usage_close": before).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -183,7 +183,7 @@ pub async fn ranges_in_tx(tx: &mut Tx<'_>) -> Result<Ranges, StoreError> {
 pub async fn make_range_in_tx(tx: &mut Tx<'_>, ids: i64) -> Result<(), StoreError> {
     // Where events came before their range, all of them are read.
     super::audit::read_whole_tables(tx).await?;
-    sqlx::query(sql!("outbox_range_make")).bind(ids).execute(&mut **tx).await?;
+    query!("outbox_range_make": ids).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -194,10 +194,10 @@ pub async fn drop_range_in_tx(
     before: DateTime<Utc>,
 ) -> Result<Option<u64>, StoreError> {
     super::audit::read_whole_tables(tx).await?;
-    let gone = sqlx::query_scalar(sql!("outbox_range_drop")).bind(before);
+    let gone = scalar!("outbox_range_drop": before);
     let gone: Option<i64> = gone.fetch_one(&mut **tx).await?;
     if gone.is_some() {
-        let mark = sqlx::query(sql!("prune_mark")).bind(Pruned::Outbox.table()).bind(before);
+        let mark = query!("prune_mark": Pruned::Outbox.table(), before);
         mark.execute(&mut **tx).await?;
     }
     Ok(gone.map(count))

@@ -184,17 +184,14 @@ pub async fn entries(
     let mut tx = audit::snapshot(pool).await?;
     let chains = chains::read(&mut tx, None, zone, bank_account).await?;
     let asked = chains::asked(&chains, statement);
-    let query = sqlx::query(sql!("reconcile_entries"))
-        .bind(bank_account)
-        .bind(asked.names.iter().map(|of| of.currency.as_str()).collect::<Vec<_>>())
-        .bind(asked.names.iter().map(|of| of.statement.as_str()).collect::<Vec<_>>())
-        .bind(asked.names.iter().map(|of| of.after).collect::<Vec<_>>())
-        .bind(asked.names.iter().map(|of| of.until).collect::<Vec<_>>())
-        .bind(asked.days.iter().map(|of| of.0.as_str()).collect::<Vec<_>>())
-        .bind(asked.days.iter().map(|of| of.1).collect::<Vec<_>>())
-        .bind(asked.days.iter().map(|of| of.2).collect::<Vec<_>>())
-        .bind(statement)
-        .bind(ENTRIES_MAX);
+    let query = query!("reconcile_entries": bank_account,
+        asked.names.iter().map(|of| of.currency.as_str()).collect::<Vec<_>>(),
+        asked.names.iter().map(|of| of.statement.as_str()).collect::<Vec<_>>(),
+        asked.names.iter().map(|of| of.after).collect::<Vec<_>>(),
+        asked.names.iter().map(|of| of.until).collect::<Vec<_>>(),
+        asked.days.iter().map(|of| of.0.as_str()).collect::<Vec<_>>(),
+        asked.days.iter().map(|of| of.1).collect::<Vec<_>>(),
+        asked.days.iter().map(|of| of.2).collect::<Vec<_>>(), statement, ENTRIES_MAX);
     let rows = query.fetch_all(&mut *tx).await?;
     tx.rollback().await?;
     let mut found = Vec::new();
@@ -247,7 +244,7 @@ pub async fn change_in_tx(
     let gone_drifts: Vec<Drift> = gone.iter().map(|(key, _)| key.drift()).collect();
     let ids: Vec<i64> = gone.iter().map(|(_, id)| *id).collect();
     insert(tx, &new, as_of).await?;
-    let done = sqlx::query(sql!("drifts_clear")).bind(&ids).bind(as_of).execute(&mut **tx).await?;
+    let done = query!("drifts_clear": &ids, as_of).execute(&mut **tx).await?;
     super::persist::expect_rows(done.rows_affected(), ids.len(), "an open drift")?;
     let mut facts = Vec::with_capacity(new.len());
     for drift in &new {
@@ -308,16 +305,14 @@ async fn insert(tx: &mut Tx<'_>, new: &[&Drift], as_of: DateTime<Utc>) -> Result
     if new.is_empty() {
         return Ok(());
     }
-    let done = sqlx::query(sql!("drifts_open"))
-        .bind(new.iter().map(|d| d.kind.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|d| d.key_kind.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|d| d.of.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|d| d.subject.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|d| d.currency.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|d| d.difference).collect::<Vec<_>>())
-        .bind(new.iter().map(|d| d.detail.as_str()).collect::<Vec<_>>())
-        .bind(as_of)
-        .execute(&mut **tx)
-        .await?;
+    let done = query!("drifts_open": new.iter().map(|d| d.kind.as_str()).collect::<Vec<_>>(),
+        new.iter().map(|d| d.key_kind.as_str()).collect::<Vec<_>>(),
+        new.iter().map(|d| d.of.as_str()).collect::<Vec<_>>(),
+        new.iter().map(|d| d.subject.as_str()).collect::<Vec<_>>(),
+        new.iter().map(|d| d.currency.as_str()).collect::<Vec<_>>(),
+        new.iter().map(|d| d.difference).collect::<Vec<_>>(),
+        new.iter().map(|d| d.detail.as_str()).collect::<Vec<_>>(), as_of)
+    .execute(&mut **tx)
+    .await?;
     super::persist::expect_rows(done.rows_affected(), new.len(), "a drift")
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{PgPool, StoreError, sql};
+use super::{PgPool, StoreError};
 
 /// A page of them after the given id, recorded until `as_of`. Read without locks: whoever decides
 /// one again reads it again under its own.
@@ -12,7 +12,7 @@ pub async fn page(
     limit: i64,
     as_of: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("rematch_page")).bind(after).bind(limit).bind(as_of);
+    let query = scalar!("rematch_page": after, limit, as_of);
     Ok(query.fetch_all(pool).await?)
 }
 
@@ -22,6 +22,6 @@ pub async fn suggested(
     invoices: &[String],
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("rematch_suggested")).bind(invoices).bind(limit);
+    let query = scalar!("rematch_suggested": invoices, limit);
     Ok(query.fetch_all(pool).await?)
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::Row;
 
 use super::dead_letters::Selection;
-use super::{PgPool, StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx};
 
 /// A run that has written nothing for so long is taken to be dead: a chunk takes far less.
 const SILENT_SECONDS: i64 = 60;
@@ -33,12 +33,7 @@ pub async fn start(
     let last_letter = super::dead_letters::last(pool).await?;
     let json = serde_json::to_string(selection);
     let json = json.map_err(|_| StoreError::Corrupt("a selection that is no JSON"))?;
-    let id = sqlx::query_scalar(sql!("replay_run_start"))
-        .bind(json)
-        .bind(operator)
-        .bind(reason)
-        .bind(last_letter)
-        .bind(at)
+    let id = scalar!("replay_run_start": json, operator, reason, last_letter, at)
         .fetch_one(pool)
         .await?;
     Ok(ReplayRun {
@@ -60,12 +55,7 @@ pub async fn resume(
     at: DateTime<Utc>,
 ) -> Result<Option<(ReplayRun, Vec<String>)>, StoreError> {
     let silent = at - Duration::seconds(SILENT_SECONDS);
-    let row = sqlx::query(sql!("replay_run_resume"))
-        .bind(id)
-        .bind(at)
-        .bind(silent)
-        .fetch_optional(pool)
-        .await?;
+    let row = query!("replay_run_resume": id, at, silent).fetch_optional(pool).await?;
     let Some(row) = row else {
         return Ok(None);
     };
@@ -80,7 +70,7 @@ pub async fn resume(
         cursor: row.try_get("cursor")?,
         looked_at: row.try_get("looked_at")?,
     };
-    let failing = sqlx::query_scalar(sql!("replay_run_failing")).bind(id).fetch_all(pool).await?;
+    let failing = scalar!("replay_run_failing": id).fetch_all(pool).await?;
     Ok(Some((run, failing)))
 }
 
@@ -96,13 +86,7 @@ pub async fn advance_in_tx(
     failed: i64,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let moved = sqlx::query(sql!("replay_run_advance"))
-        .bind(run.id)
-        .bind(run.epoch)
-        .bind(cursor)
-        .bind(looked_at)
-        .bind(failed)
-        .bind(at)
+    let moved = query!("replay_run_advance": run.id, run.epoch, cursor, looked_at, failed, at)
         .execute(&mut **tx)
         .await?;
     if moved.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
@@ -115,12 +99,6 @@ pub async fn end(
     state: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("replay_run_end"))
-        .bind(run.id)
-        .bind(run.epoch)
-        .bind(state)
-        .bind(at)
-        .execute(pool)
-        .await?;
+    query!("replay_run_end": run.id, run.epoch, state, at).execute(pool).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 
 use super::stretch::{Due, Row, Stretch};
-use super::{PgPool, StoreError, sql};
+use super::{PgPool, StoreError};
 use crate::domain::ids::BankKey;
 
 /// Parked returns that failed and have their turn again, with since when they are parked.
@@ -13,7 +13,7 @@ pub async fn again(
     at: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<(BankKey, DateTime<Utc>)>, StoreError> {
-    let rows = sqlx::query(sql!("returns_again")).bind(at).bind(limit).fetch_all(pool).await?;
+    let rows = query!("returns_again": at, limit).fetch_all(pool).await?;
     let one = |row: &sqlx::postgres::PgRow| {
         let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
         Ok((key, row.try_get(2)?))
@@ -29,7 +29,7 @@ pub async fn page(
     stretch: &Stretch<BankKey>,
 ) -> Result<Due<BankKey, (BankKey, DateTime<Utc>)>, StoreError> {
     let until = stretch.until.as_ref();
-    let query = sqlx::query(sql!("returns_page")).bind(at).bind(stretch.due).bind(stretch.all);
+    let query = query!("returns_page": at, stretch.due, stretch.all);
     let query = query.bind(&stretch.behind.bank_account).bind(&stretch.behind.key);
     let query = query.bind(until.map(|key| &key.bank_account)).bind(until.map(|key| &key.key));
     let mut rows = Vec::new();
@@ -51,7 +51,7 @@ pub async fn tried(
     why: Option<&str>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("parked_return_tried")).bind(&key.bank_account).bind(&key.key);
+    let query = query!("parked_return_tried": &key.bank_account, &key.key);
     query.bind(at).bind(why).execute(pool).await?;
     Ok(())
 }

@@ -20,7 +20,7 @@ pub async fn content(
     connection: &mut PgConnection,
     version: i32,
 ) -> Result<Option<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("rule_sets_content")).bind(version);
+    let query = scalar!("rule_sets_content": version);
     Ok(query.fetch_optional(connection).await?)
 }
 
@@ -32,7 +32,7 @@ pub async fn lock_in_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 
 /// The version under which this content is stored, if it is.
 pub async fn known_in_tx(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<Option<i32>, StoreError> {
-    let query = sqlx::query_scalar(sql!("rule_sets_by_hash")).bind(hash.as_slice());
+    let query = scalar!("rule_sets_by_hash": hash.as_slice());
     Ok(query.fetch_optional(&mut **tx).await?)
 }
 
@@ -51,12 +51,7 @@ pub async fn insert_in_tx(
     comment: Option<&str>,
     by: By<'_>,
 ) -> Result<i32, StoreError> {
-    let query = sqlx::query_scalar(sql!("rule_sets_insert"))
-        .bind(content)
-        .bind(hash.as_slice())
-        .bind(by.at)
-        .bind(by.operator)
-        .bind(comment);
+    let query = scalar!("rule_sets_insert": content, hash.as_slice(), by.at, by.operator, comment);
     Ok(query.fetch_one(&mut **tx).await?)
 }
 
@@ -70,11 +65,7 @@ pub async fn activate_in_tx(
     reason: Option<&str>,
     by: By<'_>,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(sql!("rule_sets_activate"))
-        .bind(version)
-        .bind(by.at)
-        .bind(by.operator)
-        .bind(reason);
+    let query = query!("rule_sets_activate": version, by.at, by.operator, reason);
     query.execute(&mut **tx).await?;
     Ok(())
 }
@@ -99,7 +90,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Listed<RuleSetRow>, sqlx::Error> {
     let page = Page { after: None, limit };
-    let query = sqlx::query(sql!("views_rule_sets")).bind(after).bind(limit.saturating_add(1));
+    let query = query!("views_rule_sets": after, limit.saturating_add(1));
     let rows = query.fetch_all(pool).await?;
     let row = |row: &sqlx::postgres::PgRow| {
         Ok(RuleSetRow {

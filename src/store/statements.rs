@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use super::reconcile::Drift;
-use super::{PgPool, StoreError, sql};
+use super::{PgPool, StoreError};
 
 /// What is told of a statement that says that all is known up to a time that has not come.
 pub const IN_FUTURE: &str = "statement_in_future";
 
 /// Statements that speak of a time after `now`, and spoke of it when they came.
 pub async fn of_the_future(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<Drift>, StoreError> {
-    let rows = sqlx::query(sql!("statements_of_the_future")).bind(now).fetch_all(pool).await?;
+    let rows = query!("statements_of_the_future": now).fetch_all(pool).await?;
     let one = |row: &sqlx::postgres::PgRow| {
         let through: DateTime<Utc> = row.try_get("complete_through")?;
         let came: DateTime<Utc> = row.try_get("recorded_at")?;
@@ -37,15 +37,9 @@ pub async fn reset(
     (operator, reason): (&str, &str),
     at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(sql!("statement_reset"))
-        .bind(bank_account)
-        .bind(statement_id)
-        .bind(currency)
-        .bind(complete_through)
-        .bind(operator)
-        .bind(reason)
-        .bind(at)
-        .execute(pool)
-        .await?;
+    let done = query!("statement_reset": bank_account, statement_id, currency, complete_through,
+        operator, reason, at)
+    .execute(pool)
+    .await?;
     Ok(done.rows_affected() == 1)
 }

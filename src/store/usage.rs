@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use super::load::ProofFeed;
-use super::{PgPool, StoreError, rows, sql};
+use super::{PgPool, StoreError, rows};
 use crate::domain::ids::{AccountId, HoldId};
 use crate::domain::money::Money;
 use crate::domain::usage::HoldAmount;
@@ -18,8 +18,8 @@ pub async fn holds_due(
     again: Option<DateTime<Utc>>,
 ) -> Result<Vec<HoldAmount>, StoreError> {
     let query = match again {
-        None => sqlx::query(sql!("holds_due")).bind(before).bind(limit),
-        Some(by) => sqlx::query(sql!("holds_again")).bind(before).bind(limit).bind(by),
+        None => query!("holds_due": before, limit),
+        Some(by) => query!("holds_again": before, limit, by),
     };
     let rows = query.fetch_all(pool).await?;
     let mut due = Vec::with_capacity(rows.len());
@@ -42,7 +42,7 @@ pub async fn known_through(
     let Some(feed) = feed else {
         return Ok(Some(DateTime::<Utc>::MAX_UTC));
     };
-    let query = sqlx::query_scalar(sql!("usage_proof")).bind(&feed.group).bind(&feed.topic);
+    let query = scalar!("usage_proof": &feed.group, &feed.topic);
     let query = query.bind(feed.claims_until);
     Ok(query.fetch_one(pool).await?)
 }
@@ -55,7 +55,7 @@ pub async fn reset_watermark(
     (operator, reason): (&str, &str),
     at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query(sql!("watermark_reset")).bind(topic).bind(partition);
+    let query = query!("watermark_reset": topic, partition);
     let done = query.bind(operator).bind(reason).bind(at).execute(pool).await?;
     Ok(done.rows_affected() == 1)
 }

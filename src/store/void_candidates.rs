@@ -30,7 +30,7 @@ pub struct Feed {
 /// That feed; none when no bank account is known. A statement that was complete up to more than
 /// `skew` after it was recorded says nothing.
 pub async fn feed(pool: &PgPool, skew: Duration) -> Result<Option<Feed>, StoreError> {
-    let row = sqlx::query(sql!("candidates_feed")).bind(skew).fetch_optional(pool).await?;
+    let row = query!("candidates_feed": skew).fetch_optional(pool).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Feed {
         bank_account: row.try_get("bank_account")?,
@@ -45,7 +45,7 @@ pub async fn feed_open(
     group: &str,
     topic: &str,
 ) -> Result<Option<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("candidates_open")).bind(group).bind(topic);
+    let query = scalar!("candidates_open": group, topic);
     Ok(query.fetch_one(pool).await?)
 }
 
@@ -69,7 +69,7 @@ pub async fn pending(
     after: &(String, String),
     limit: i64,
 ) -> Result<Announced, StoreError> {
-    let query = sqlx::query(sql!("candidates_pending")).bind(&after.0).bind(&after.1).bind(limit);
+    let query = query!("candidates_pending": &after.0, &after.1, limit);
     let mut page = Announced::default();
     for row in query.fetch_all(pool).await? {
         let transaction = match rows::bank_record(&row) {
@@ -87,7 +87,7 @@ pub async fn pending(
 
 /// The last invoice of the page after `after`; none when it is the last page.
 pub async fn page_end(pool: &PgPool, after: &str, size: i64) -> Result<Option<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("candidates_page_end")).bind(after).bind(size);
+    let query = scalar!("candidates_page_end": after, size);
     Ok(query.fetch_optional(pool).await?)
 }
 
@@ -137,7 +137,7 @@ async fn facts_rows(
         return Ok(Vec::new());
     }
     let ids: Vec<&str> = invoices.iter().map(AsRef::as_ref).collect();
-    Ok(sqlx::query(sql!("candidates_facts")).bind(ids).fetch_all(connection).await?)
+    Ok(query!("candidates_facts": ids).fetch_all(connection).await?)
 }
 
 fn facts_of(row: &PgRow) -> Result<Facts, StoreError> {
@@ -164,7 +164,7 @@ pub async fn owners_in_tx(
     tx: &mut Tx<'_>,
     invoices: &[String],
 ) -> Result<BTreeSet<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("candidates_owners")).bind(invoices);
+    let query = scalar!("candidates_owners": invoices);
     Ok(query.fetch_all(&mut **tx).await?.into_iter().collect())
 }
 
@@ -185,10 +185,10 @@ pub async fn change_in_tx(
     flag(tx, &of(Change::Flag).collect::<Vec<_>>(), rules).await?;
     let cleared: Vec<&str> = of(Change::Clear).map(|one| one.invoice_id.as_str()).collect();
     if !cleared.is_empty() {
-        let done = sqlx::query(sql!("candidates_unflag")).bind(&cleared).execute(&mut **tx).await?;
+        let done = query!("candidates_unflag": &cleared).execute(&mut **tx).await?;
         super::persist::expect_rows(done.rows_affected(), cleared.len(), "a void candidate")?;
         let reasons = vec![CandidateEnd::NotStale.word(); cleared.len()];
-        let query = sqlx::query(sql!("clear_candidates")).bind(&cleared).bind(reasons);
+        let query = query!("clear_candidates": &cleared, reasons);
         query.bind(rules.as_of).execute(&mut **tx).await?;
     }
     Ok(changes)
@@ -199,15 +199,14 @@ async fn flag(tx: &mut Tx<'_>, stale: &[&Facts], rules: &Rules) -> Result<(), St
         return Ok(());
     }
     let dues = stale.iter().map(|one| super::persist::micros(one.due));
-    let done = sqlx::query(sql!("candidates_flag"))
-        .bind(stale.iter().map(|one| one.invoice_id.as_str()).collect::<Vec<_>>())
-        .bind(dues.collect::<Result<Vec<_>, _>>()?)
-        .bind(stale.iter().map(|one| one.stale_since).collect::<Vec<_>>())
-        .bind(stale.iter().map(|one| i32::from(one.days(rules))).collect::<Vec<_>>())
-        .bind(rules.feed_complete_through)
-        .bind(rules.as_of)
-        .execute(&mut **tx)
-        .await?;
+    let done = query!("candidates_flag":
+        stale.iter().map(|one| one.invoice_id.as_str()).collect::<Vec<_>>(),
+        dues.collect::<Result<Vec<_>, _>>()?,
+        stale.iter().map(|one| one.stale_since).collect::<Vec<_>>(),
+        stale.iter().map(|one| i32::from(one.days(rules))).collect::<Vec<_>>(),
+        rules.feed_complete_through, rules.as_of)
+    .execute(&mut **tx)
+    .await?;
     super::persist::expect_rows(done.rows_affected(), stale.len(), "a stale invoice")
 }
 

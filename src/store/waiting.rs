@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use super::inbox::{self, Update};
 use super::persist::{RawRecordRow, Stands};
 use super::stretch::{Due, Row, Stretch};
-use super::{PgPool, StoreError, Tx, sql};
+use super::{PgPool, StoreError, Tx};
 use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
@@ -27,14 +27,14 @@ pub async fn again(
     at: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<(String, i64)>, StoreError> {
-    let query = sqlx::query(sql!("waiting_again")).bind(at).bind(limit);
+    let query = query!("waiting_again": at, limit);
     let rows = query.fetch_all(pool).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// The key in whose queue a waiting command stands.
 pub async fn key_of(pool: &PgPool, id: i64) -> Result<Option<String>, StoreError> {
-    let query = sqlx::query_scalar(sql!("waiting_key_of")).bind(id);
+    let query = scalar!("waiting_key_of": id);
     Ok(query.fetch_optional(pool).await?)
 }
 
@@ -48,15 +48,8 @@ pub async fn page(
 ) -> Result<Due<(String, i64), (String, i64)>, StoreError> {
     let known = known.map(|known| known.timestamp_micros());
     let until = stretch.until.as_ref();
-    let query = sqlx::query(sql!("waiting_page"))
-        .bind(at)
-        .bind(stretch.due)
-        .bind(known)
-        .bind(stretch.all)
-        .bind(&stretch.behind.0)
-        .bind(stretch.behind.1)
-        .bind(until.map(|until| &until.0))
-        .bind(until.map(|until| until.1));
+    let query = query!("waiting_page": at, stretch.due, known, stretch.all, &stretch.behind.0,
+        stretch.behind.1, until.map(|until| &until.0), until.map(|until| until.1));
     let mut rows = Vec::new();
     for row in query.fetch_all(pool).await? {
         let key: (String, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -85,15 +78,15 @@ pub async fn lock_in_tx(
     key: &str,
     turn: Turn,
 ) -> Result<Option<Waiting>, StoreError> {
-    let lock = sqlx::query_scalar(sql!("waiting_lock_key")).bind(key);
+    let lock = scalar!("waiting_lock_key": key);
     let mine: bool = lock.fetch_one(&mut **tx).await?;
     if !mine {
         return Ok(None);
     }
     let query = match turn {
-        Turn::Of(id) => sqlx::query(sql!("waiting_by_id")).bind(id),
+        Turn::Of(id) => query!("waiting_by_id": id),
         Turn::Freed { after, until } => {
-            sqlx::query(sql!("waiting_freed")).bind(key).bind(after).bind(until)
+            query!("waiting_freed": key, after, until)
         }
     };
     let row = query.fetch_optional(&mut **tx).await?;
@@ -124,7 +117,7 @@ fn of_row(row: &sqlx::postgres::PgRow) -> Result<Waiting, StoreError> {
 
 /// Ends the waiting of commands; false when none of them waits any more.
 pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<bool, StoreError> {
-    let done = sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
+    let done = query!("waiting_end": ids).execute(&mut **tx).await?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -137,15 +130,10 @@ pub async fn set_needs_in_tx(
     (code, until): (&str, Option<DateTime<Utc>>),
 ) -> Result<(), StoreError> {
     let behind = stands.behind.as_ref();
-    sqlx::query(sql!("waiting_set_needs"))
-        .bind(id)
-        .bind(&stands.needs)
-        .bind(&stands.touches)
-        .bind(behind.map(|record| record.source.as_str()))
-        .bind(behind.map(|record| record.id.as_str()))
-        .bind(until)
-        .execute(&mut **tx)
-        .await?;
+    query!("waiting_set_needs": id, &stands.needs, &stands.touches,
+        behind.map(|record| record.source.as_str()), behind.map(|record| record.id.as_str()), until)
+    .execute(&mut **tx)
+    .await?;
     let (record, code) = (record.clone(), Some(code.to_owned()));
     let update = Update { record, outcome: Ending::Waiting, code, subject: None };
     inbox::update_in_tx(tx, &[update]).await

@@ -19,7 +19,7 @@ use crate::domain::ids::{
 use crate::domain::money::{Currency, Money};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// So many payments of its amount are looked at when an advice comes; it waits for the others, and
 /// the rematch job finds it.
@@ -169,17 +169,17 @@ async fn find(
     keys: &[AdviceKey],
     words: &[(BankAccountId, String)],
 ) -> Result<Vec<Advice>, StoreError> {
-    let query = sqlx::query(sql!("load_advices"))
-        .bind(keys.iter().map(|key| key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(keys.iter().map(|key| key.advice_id.as_str()).collect::<Vec<_>>())
-        .bind(asked.payments.iter().map(String::as_str).collect::<Vec<_>>())
-        .bind(asked.marks.iter().map(|mark| mark.0.as_str()).collect::<Vec<_>>())
-        .bind(asked.marks.iter().map(|mark| mark.1.as_str()).collect::<Vec<_>>())
-        .bind(asked.marks.iter().map(|mark| mark.2).collect::<Vec<_>>())
-        .bind(asked.marks.iter().map(|mark| mark.3.as_str()).collect::<Vec<_>>())
-        .bind(asked.marks.iter().map(|mark| mark.4).collect::<Vec<_>>())
-        .bind(words.iter().map(|of| of.0.as_str()).collect::<Vec<_>>())
-        .bind(words.iter().map(|of| of.1.as_str()).collect::<Vec<_>>());
+    let query = query!("load_advices":
+        keys.iter().map(|key| key.bank_account.as_str()).collect::<Vec<_>>(),
+        keys.iter().map(|key| key.advice_id.as_str()).collect::<Vec<_>>(),
+        asked.payments.iter().map(String::as_str).collect::<Vec<_>>(),
+        asked.marks.iter().map(|mark| mark.0.as_str()).collect::<Vec<_>>(),
+        asked.marks.iter().map(|mark| mark.1.as_str()).collect::<Vec<_>>(),
+        asked.marks.iter().map(|mark| mark.2).collect::<Vec<_>>(),
+        asked.marks.iter().map(|mark| mark.3.as_str()).collect::<Vec<_>>(),
+        asked.marks.iter().map(|mark| mark.4).collect::<Vec<_>>(),
+        words.iter().map(|of| of.0.as_str()).collect::<Vec<_>>(),
+        words.iter().map(|of| of.1.as_str()).collect::<Vec<_>>());
     query.fetch_all(&mut **tx).await?.iter().map(advice).collect()
 }
 
@@ -195,11 +195,10 @@ async fn advised_payments(
     if money.is_empty() {
         return Ok(owners);
     }
-    let query = sqlx::query(sql!("load_advised"))
-        .bind(money.iter().map(|of| of.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(money.iter().map(|of| of.currency.code()).collect::<Vec<_>>())
-        .bind(money.iter().map(|of| of.micros).collect::<Vec<_>>())
-        .bind(PAYMENTS_MAX);
+    let query = query!("load_advised":
+        money.iter().map(|of| of.bank_account.as_str()).collect::<Vec<_>>(),
+        money.iter().map(|of| of.currency.code()).collect::<Vec<_>>(),
+        money.iter().map(|of| of.micros).collect::<Vec<_>>(), PAYMENTS_MAX);
     let mut found = query.fetch_all(&mut **tx).await?;
     found.extend(matched(tx, money).await?);
     found.extend(placed(tx, money, at).await?);
@@ -231,13 +230,13 @@ async fn matched(tx: &mut Tx<'_>, money: &[AdvisedMoney]) -> Result<Vec<PgRow>, 
         LineName::Invoice(_) => None,
         LineName::Reference(_) => Some(line.number_key()),
     };
-    let query = sqlx::query(sql!("load_advised_matched"))
-        .bind(lines.iter().map(|(of, _)| of.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(of, _)| of.currency.code()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(of, _)| of.micros).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| id(line)).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| number(line)).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.reference_key()).collect::<Vec<_>>());
+    let query = query!("load_advised_matched":
+        lines.iter().map(|(of, _)| of.bank_account.as_str()).collect::<Vec<_>>(),
+        lines.iter().map(|(of, _)| of.currency.code()).collect::<Vec<_>>(),
+        lines.iter().map(|(of, _)| of.micros).collect::<Vec<_>>(),
+        lines.iter().map(|(_, line)| id(line)).collect::<Vec<_>>(),
+        lines.iter().map(|(_, line)| number(line)).collect::<Vec<_>>(),
+        lines.iter().map(|(_, line)| line.reference_key()).collect::<Vec<_>>());
     Ok(query.fetch_all(&mut **tx).await?)
 }
 
@@ -248,12 +247,10 @@ async fn placed(
     at: Option<DateTime<Utc>>,
 ) -> Result<Vec<PgRow>, StoreError> {
     let since = at.and_then(|at| at.date_naive().checked_sub_days(Days::new(DAYS_BY_REFERENCE)));
-    let query = sqlx::query(sql!("load_advised_placed"))
-        .bind(money.iter().map(|of| of.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(money.iter().map(|of| of.currency.code()).collect::<Vec<_>>())
-        .bind(money.iter().map(|of| of.micros).collect::<Vec<_>>())
-        .bind(since)
-        .bind(PLACED_MAX);
+    let query = query!("load_advised_placed":
+        money.iter().map(|of| of.bank_account.as_str()).collect::<Vec<_>>(),
+        money.iter().map(|of| of.currency.code()).collect::<Vec<_>>(),
+        money.iter().map(|of| of.micros).collect::<Vec<_>>(), since, PLACED_MAX);
     Ok(query.fetch_all(&mut **tx).await?)
 }
 

@@ -20,7 +20,7 @@ use crate::domain::money::Money;
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::terms::Terms;
-use crate::store::{StoreError, Tx, lines, rows, sql};
+use crate::store::{StoreError, Tx, lines, rows};
 
 /// What a batch has of the bank's facts.
 #[derive(Debug, Default)]
@@ -122,13 +122,10 @@ impl BankFacts {
             return Ok((self.booked.clone(), Known::default()));
         }
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
-        let row = sqlx::query(sql!("lock_bank_facts"))
-            .bind(list(&self.alone))
-            .bind(list(&self.booked))
-            .bind(self.days.map(|days| days.0))
-            .bind(self.days.map(|days| days.1))
-            .fetch_one(&mut **tx)
-            .await?;
+        let row = query!("lock_bank_facts": list(&self.alone), list(&self.booked),
+            self.days.map(|days| days.0), self.days.map(|days| days.1))
+        .fetch_one(&mut **tx)
+        .await?;
         Ok((BTreeSet::new(), Known::read(&row)?))
     }
 }
@@ -172,12 +169,8 @@ pub(super) async fn keys(
     let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
     let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
     let days = needs.bank_facts.days;
-    let query = sqlx::query(sql!("load_bank_keys"))
-        .bind(accounts)
-        .bind(keys)
-        .bind(shared)
-        .bind(days.map(|days| days.0))
-        .bind(days.map(|days| days.1));
+    let query = query!("load_bank_keys": accounts, keys, shared, days.map(|days| days.0),
+        days.map(|days| days.1));
     let mut known = Known::default();
     for row in query.fetch_all(&mut **tx).await? {
         known = known.or(Known::read(&row)?);
@@ -197,7 +190,7 @@ pub(super) async fn last_equal(
     }
     let (accounts, prints): (Vec<&str>, Vec<&str>) =
         equal.iter().map(|(account, print)| (account.as_str(), print.as_str())).unzip();
-    let query = sqlx::query(sql!("load_last_equal")).bind(accounts).bind(prints);
+    let query = query!("load_last_equal": accounts, prints);
     for row in query.fetch_all(&mut **tx).await? {
         know(&row, set)?;
     }

@@ -117,7 +117,7 @@ pub(super) async fn by_id(
     if ids.is_empty() {
         return Ok(());
     }
-    let found = sqlx::query(sql!("load_lots_by_id")).bind(ids).fetch_all(&mut **tx).await?;
+    let found = query!("load_lots_by_id": ids).fetch_all(&mut **tx).await?;
     for ((account_id, currency), lots) in by_owner(&found)? {
         set.usage.keep(&account_id, currency, lots);
     }

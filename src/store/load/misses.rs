@@ -18,7 +18,7 @@ use crate::domain::working_set::{
     BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, HELD_MAX, NAMESAKES_MAX, OpenInvoice,
     WorkingSet, owners::Customers,
 };
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// What is looked up, and the words that it is a neighbour of.
 type Variants<'a> = BTreeMap<String, Vec<&'a Word>>;
@@ -124,7 +124,7 @@ async fn accounts(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Resu
     if asked.is_empty() {
         return Ok(());
     }
-    for row in sqlx::query(sql!("load_accounts")).bind(asked).fetch_all(&mut **tx).await? {
+    for row in query!("load_accounts": asked).fetch_all(&mut **tx).await? {
         set.keep_account(rows::account(&row)?);
     }
     Ok(())
@@ -195,13 +195,8 @@ async fn exact(
     if accounts.is_empty() {
         return Ok(());
     }
-    let rows = sqlx::query(sql!("load_exact"))
-        .bind(accounts)
-        .bind(currencies)
-        .bind(dues)
-        .bind(limits)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows =
+        query!("load_exact": accounts, currencies, dues, limits).fetch_all(&mut **tx).await?;
     for row in rows {
         let due = (rows::currency(row.try_get(1)?)?, row.try_get(2)?);
         let account_id = AccountId::trusted(row.try_get(0)?);
@@ -217,12 +212,7 @@ async fn oldest(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result
         return Ok(());
     }
     let limit = i64::try_from(BOOK_OLDEST_MAX).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql!("load_oldest"))
-        .bind(accounts)
-        .bind(currencies)
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = query!("load_oldest": accounts, currencies, limit).fetch_all(&mut **tx).await?;
     for row in rows {
         let account_id = AccountId::trusted(row.try_get(0)?);
         let currency = rows::currency(row.try_get(1)?)?;
@@ -248,7 +238,7 @@ async fn held(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(
     }
     // The payment itself, and one more, which shows that there are more.
     let limit = i64::try_from(HELD_MAX.saturating_add(2)).unwrap_or(i64::MAX);
-    let query = sqlx::query(sql!("load_held")).bind(accounts).bind(currencies).bind(limit);
+    let query = query!("load_held": accounts, currencies, limit);
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(1)?)?;
         let left = Money::from_micros(row.try_get(3)?, currency);
@@ -265,12 +255,7 @@ async fn book(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(
         return Ok(());
     }
     let limit = i64::try_from(BOOK_COUNT_MAX).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql!("load_book"))
-        .bind(currencies)
-        .bind(dues)
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = query!("load_book": currencies, dues, limit).fetch_all(&mut **tx).await?;
     for row in rows {
         let currency = rows::currency(row.try_get(0)?)?;
         let due: i64 = row.try_get(1)?;
@@ -296,7 +281,7 @@ async fn namesakes(
         return Ok(());
     }
     let limit = i64::try_from(NAMESAKES_MAX).unwrap_or(i64::MAX);
-    let query = sqlx::query(sql!("load_namesakes")).bind(asked).bind(limit);
+    let query = query!("load_namesakes": asked, limit);
     for row in query.fetch_all(&mut **tx).await? {
         set.list_namesake(row.try_get(0)?, AccountId::trusted(row.try_get(1)?));
     }
@@ -329,7 +314,7 @@ async fn near(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(
         return Ok(());
     }
     let keys = |variants: &Variants<'_>| variants.keys().cloned().collect::<Vec<String>>();
-    let query = sqlx::query(sql!("load_near")).bind(keys(&references)).bind(keys(&numbers));
+    let query = query!("load_near": keys(&references), keys(&numbers));
     let query = query.bind(keys(&digits));
     for row in query.fetch_all(&mut **tx).await? {
         let variant: &str = row.try_get(0)?;

@@ -57,12 +57,10 @@ pub struct PastPage {
 /// Opens the cursor over the payments of a period, in a transaction that reads only.
 pub async fn past(pool: &PgPool, period: &Period) -> Result<Tx<'static>, StoreError> {
     let mut tx = crate::store::audit::snapshot(pool).await?;
-    sqlx::query(sql!("past_payments"))
-        .bind(period.since)
-        .bind(period.until)
-        .bind(period.account.as_ref().map(AccountId::as_str))
-        .execute(&mut *tx)
-        .await?;
+    query!("past_payments": period.since, period.until,
+        period.account.as_ref().map(AccountId::as_str))
+    .execute(&mut *tx)
+    .await?;
     Ok(tx)
 }
 
@@ -131,7 +129,7 @@ pub async fn with_book(tx: &mut Tx<'_>, mut payments: Vec<Past>) -> Result<PastP
 
 async fn pays(tx: &mut Tx<'_>, payments: &mut [Past]) -> Result<(), StoreError> {
     let ids: Vec<&str> = payments.iter().map(|past| past.payment_id.as_str()).collect();
-    let query = sqlx::query(sql!("past_allocations")).bind(ids);
+    let query = query!("past_allocations": ids);
     let mut paid: foldhash::HashMap<PaymentId, Vec<(InvoiceId, Money)>> =
         foldhash::HashMap::default();
     for row in query.fetch_all(&mut **tx).await? {

@@ -8,7 +8,7 @@ use super::{Locks, Needs, balances, invoices, lock_accounts, steps_back};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// Reads and locks the payments that are named (one without an account has no other protection),
 /// and reads their live links.
@@ -21,7 +21,7 @@ pub(super) async fn load(
         return Ok(());
     }
     let ids: Vec<&str> = needs.payments.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_payments")).bind(&ids).fetch_all(&mut **tx).await? {
+    for row in query!("lock_payments": &ids).fetch_all(&mut **tx).await? {
         set.know_payment(rows::payment(&row)?);
     }
     pairs(tx, &ids, set).await?;
@@ -39,7 +39,7 @@ pub(super) async fn pairs(
     if payments.is_empty() {
         return Ok(());
     }
-    for row in sqlx::query(sql!("load_live_pairs")).bind(payments).fetch_all(&mut **tx).await? {
+    for row in query!("load_live_pairs": payments).fetch_all(&mut **tx).await? {
         let invoice_id = InvoiceId::trusted(row.try_get(1)?);
         set.know_pays(PaymentId::trusted(row.try_get(0)?), invoice_id);
     }
@@ -52,7 +52,7 @@ pub(super) async fn tombstones(
     payments: &[&str],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    for row in sqlx::query(sql!("load_tombstones")).bind(payments).fetch_all(&mut **tx).await? {
+    for row in query!("load_tombstones": payments).fetch_all(&mut **tx).await? {
         let invoice_id = InvoiceId::trusted(row.try_get(1)?);
         set.know_taken_off(PaymentId::trusted(row.try_get(0)?), invoice_id);
     }
@@ -69,7 +69,7 @@ pub(super) async fn taken(
         return Ok(());
     }
     let words: Vec<&str> = ids.iter().map(PaymentId::as_str).collect();
-    for row in sqlx::query(sql!("load_taken_ids")).bind(words).fetch_all(&mut **tx).await? {
+    for row in query!("load_taken_ids": words).fetch_all(&mut **tx).await? {
         set.know_taken(PaymentId::trusted(row.try_get(0)?));
     }
     set.ask(ids.into_iter().map(Want::Taken));

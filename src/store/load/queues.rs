@@ -7,7 +7,7 @@ use crate::domain::ids::{AccountId, MessageId, PaymentId, RecordId, Source};
 use crate::domain::queue::{EVERYTHING, Queued};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// So many commands of one account that wait are looked at one by one. Where more wait, what comes
 /// waits behind them, whatever it is about.
@@ -25,11 +25,8 @@ pub(super) async fn load(
         return Ok(());
     }
     let ids: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
-    let query = sqlx::query(sql!("load_queues"))
-        .bind(ids)
-        .bind(own_turn.map(|record| record.source.as_str()))
-        .bind(own_turn.map(|record| record.id.as_str()))
-        .bind(QUEUE_MAX.saturating_add(1));
+    let query = query!("load_queues": ids, own_turn.map(|record| record.source.as_str()),
+        own_turn.map(|record| record.id.as_str()), QUEUE_MAX.saturating_add(1));
     let mut whole: Vec<PaymentId> = Vec::new();
     for row in query.fetch_all(&mut **tx).await? {
         let record = RecordId {
@@ -69,7 +66,7 @@ pub(super) async fn cancelled(
     }
     let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let query = sqlx::query(sql!("load_waiting_named")).bind(sources).bind(ids);
+    let query = query!("load_waiting_named": sources, ids);
     for row in query.fetch_all(&mut **tx).await? {
         let record = RecordId {
             source: Source::trusted(row.try_get(0)?),

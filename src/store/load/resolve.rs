@@ -20,7 +20,7 @@ use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::watching::{
     WATCHERS_EXACT_MAX, WATCHERS_HELD_MAX, WATCHERS_NAMED_MAX,
 };
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// What references and numbers of the batch name.
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ async fn named(tx: &mut Tx<'_>, needs: &Needs, minted: bool) -> Result<Found, St
         needs.references.iter().chain(&needs.given).chain(minted).collect();
     if !words.is_empty() {
         let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
-        let query = sqlx::query(sql!("resolve_references")).bind(words);
+        let query = query!("resolve_references": words);
         for row in query.fetch_all(&mut **tx).await? {
             let reference = found.add(&row)?.payment_reference.clone();
             found.references.insert(reference);
@@ -130,7 +130,7 @@ async fn named(tx: &mut Tx<'_>, needs: &Needs, minted: bool) -> Result<Found, St
     if !needs.numbers.is_empty() || !needs.given_numbers.is_empty() {
         let words: Vec<&str> =
             needs.numbers.union(&needs.given_numbers).map(String::as_str).collect();
-        let query = sqlx::query(sql!("resolve_numbers")).bind(words);
+        let query = query!("resolve_numbers": words);
         for row in query.fetch_all(&mut **tx).await? {
             found.add(&row)?;
         }
@@ -172,7 +172,7 @@ pub(super) async fn lock_watch_keys(
     shared.extend(needs.minted.keys().chain(&needs.given_numbers).cloned());
     if !needs.sends.is_empty() {
         let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
-        let query = sqlx::query(sql!("load_send_keys")).bind(sends);
+        let query = query!("load_send_keys": sends);
         for row in query.fetch_all(&mut **tx).await? {
             shared.insert(row.try_get(0)?);
         }
@@ -189,7 +189,7 @@ pub(super) async fn lock_watch_keys(
         shared.truncate(WATCH_LOCKS_MAX);
         exclusive.truncate(WATCH_LOCKS_MAX.saturating_sub(shared.len()));
     }
-    let query = sqlx::query(sql!("lock_watch_keys")).bind(exclusive).bind(shared);
+    let query = query!("lock_watch_keys": exclusive, shared);
     query.execute(&mut **tx).await?;
     Ok(unresolved)
 }
@@ -213,7 +213,7 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
     let mut held = needs.created.clone();
     let mut upstream = Vec::new();
     let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
+    let rows = query!("load_send_keys": &sends).fetch_all(&mut **tx).await?;
     for row in rows {
         let key: &str = row.try_get(0)?;
         named.insert(WatchKey::reference(key));
@@ -250,17 +250,11 @@ async fn watched_rows(tx: &mut Tx<'_>, sent: &Sent) -> Result<Vec<PgRow>, StoreE
         // Each of these invoices may take one.
         most.push(limit(WATCHERS_EXACT_MAX).saturating_add(*count));
     }
-    let rows = sqlx::query(sql!("load_watched"))
-        .bind(sent.named.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
-        .bind(keys)
-        .bind(accounts)
-        .bind(currencies)
-        .bind(dues)
-        .bind(limit(WATCHERS_NAMED_MAX))
-        .bind(limit(WATCHERS_HELD_MAX))
-        .bind(most)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = query!("load_watched":
+        sent.named.iter().map(|key| key.0.as_str()).collect::<Vec<_>>(), keys, accounts, currencies,
+        dues, limit(WATCHERS_NAMED_MAX), limit(WATCHERS_HELD_MAX), most)
+    .fetch_all(&mut **tx)
+    .await?;
     Ok(rows)
 }
 
@@ -342,7 +336,7 @@ pub(super) async fn rematched(
     }
     let ids: Vec<&String> = needs.rematches.union(&needs.placed).collect();
     set.ask(ids.iter().map(|id| Want::BankRecord(PaymentId::trusted(id))));
-    for row in sqlx::query(sql!("load_rematched")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_rematched": ids).fetch_all(&mut **tx).await? {
         let record = rows::bank_record(&row)?;
         let Some(payment_id) = record.payment_id.clone() else {
             continue;
@@ -368,7 +362,7 @@ pub(super) async fn payers(
     if !needs.payers.is_empty() {
         set.ask(needs.payers.iter().cloned().map(Want::Payer));
         let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
-        let rows = sqlx::query(sql!("resolve_payers")).bind(payers).fetch_all(&mut **tx).await?;
+        let rows = query!("resolve_payers": payers).fetch_all(&mut **tx).await?;
         for row in rows {
             read.push(payer(&row, set)?);
         }
@@ -376,8 +370,7 @@ pub(super) async fn payers(
     if !needs.virtuals.is_empty() {
         set.ask(needs.virtuals.iter().cloned().map(Want::Virtual));
         let virtuals: Vec<&str> = needs.virtuals.iter().map(String::as_str).collect();
-        let rows =
-            sqlx::query(sql!("resolve_virtuals")).bind(virtuals).fetch_all(&mut **tx).await?;
+        let rows = query!("resolve_virtuals": virtuals).fetch_all(&mut **tx).await?;
         for row in rows {
             let owner = AccountId::trusted(row.try_get(1)?);
             let known = set.holder_mut(row.try_get(0)?);

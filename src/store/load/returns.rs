@@ -16,7 +16,7 @@ use crate::domain::reversal::{AppliedReturn, OriginalKey};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::originals::ORIGINALS_MAX;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// Reads parked returns, and takes note of what they mean.
 pub(super) async fn parked(
@@ -28,7 +28,7 @@ pub(super) async fn parked(
         return Ok(());
     }
     let (accounts, keys) = key_columns(&needs.steps_back.parked);
-    let query = sqlx::query(sql!("load_parked_returns")).bind(accounts).bind(keys);
+    let query = query!("load_parked_returns": accounts, keys);
     for row in query.fetch_all(&mut **tx).await? {
         let record = rows::bank_record(&row)?;
         if row.try_get("in_doubt")? {
@@ -75,18 +75,14 @@ async fn by_key(
     }
     let by_end = columns(&steps.end_to_end);
     let (ids, payers) = (|| steps.ids.iter(), || steps.payers.iter());
-    let query = sqlx::query(sql!("load_originals"))
-        .bind(ids().map(|id| id.0.as_str()).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.1.as_str()).collect::<Vec<_>>())
-        .bind(by_end.0)
-        .bind(by_end.1)
-        .bind(payers().map(|payer| payer.0.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.1.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.2.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.3).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.2.as_str()).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.3).collect::<Vec<_>>())
-        .bind(i64::try_from(ORIGINALS_MAX.saturating_add(1)).unwrap_or(i64::MAX));
+    let query = query!("load_originals": ids().map(|id| id.0.as_str()).collect::<Vec<_>>(),
+        ids().map(|id| id.1.as_str()).collect::<Vec<_>>(), by_end.0, by_end.1,
+        payers().map(|payer| payer.0.as_str()).collect::<Vec<_>>(),
+        payers().map(|payer| payer.1.as_str()).collect::<Vec<_>>(),
+        payers().map(|payer| payer.2.as_str()).collect::<Vec<_>>(),
+        payers().map(|payer| payer.3).collect::<Vec<_>>(),
+        ids().map(|id| id.2.as_str()).collect::<Vec<_>>(), ids().map(|id| id.3).collect::<Vec<_>>(),
+        i64::try_from(ORIGINALS_MAX.saturating_add(1)).unwrap_or(i64::MAX));
     let mut read: HashMap<OriginalKey, usize> = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
         let (key, told) = original(&row)?;
@@ -127,7 +123,7 @@ async fn told_twice(
     }
     let ids: Vec<&str> = asked.iter().map(String::as_str).collect();
     let most = i64::try_from(ORIGINALS_MAX).unwrap_or(i64::MAX);
-    let query = sqlx::query(sql!("load_told_twice")).bind(ids).bind(most);
+    let query = query!("load_told_twice": ids, most);
     for row in query.fetch_all(&mut **tx).await? {
         let (one, other) = (row.try_get("payment_id")?, row.try_get("other")?);
         let (one, other) = (PaymentId::trusted(one), PaymentId::trusted(other));
@@ -181,7 +177,7 @@ pub(super) async fn applied(
     }
     let (accounts, ids) = columns(&steps.undone);
     let given: Vec<&str> = steps.given.iter().map(String::as_str).collect();
-    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(ids).bind(given);
+    let query = query!("load_returns": accounts, ids, given);
     let mut numbers = Vec::new();
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get("currency")?)?;
@@ -208,7 +204,7 @@ pub(super) async fn applied(
     if numbers.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query(sql!("load_return_parts")).bind(numbers);
+    let query = query!("load_return_parts": numbers);
     for row in query.fetch_all(&mut **tx).await? {
         let known = set.return_mut(ReturnId(row.try_get(0)?));
         let Some(known) = known else { continue };

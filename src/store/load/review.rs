@@ -11,7 +11,7 @@ use crate::domain::review::{PayerLink, Suggestion, SuggestionStatus};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::owners::Customers;
-use crate::store::{StoreError, Tx, rows, sql, void_candidates};
+use crate::store::{StoreError, Tx, rows, void_candidates};
 
 /// The payments that a batch's review is about.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ async fn payers_of(
     set: &mut WorkingSet,
 ) -> Result<Vec<String>, StoreError> {
     let mut payers = Vec::new();
-    for row in sqlx::query(sql!("load_debtors")).bind(payments).fetch_all(&mut **tx).await? {
+    for row in query!("load_debtors": payments).fetch_all(&mut **tx).await? {
         let own = text::payer_account(row.try_get(1)?);
         let debtor: Option<&str> = row.try_get(2)?;
         let payer = debtor.and_then(text::payer_account).filter(|p| Some(p) != own.as_ref());
@@ -101,7 +101,7 @@ async fn others(tx: &mut Tx<'_>, needs: &mut Needs) -> Result<(), StoreError> {
         return Ok(());
     }
     let ids: Vec<&str> = needs.review.confirmed.iter().map(String::as_str).collect();
-    let query = sqlx::query(sql!("load_suggested_payments")).bind(ids);
+    let query = query!("load_suggested_payments": ids);
     for row in query.fetch_all(&mut **tx).await? {
         let payment_id: String = row.try_get(0)?;
         needs.review.learns.insert(payment_id.clone());
@@ -191,7 +191,7 @@ async fn links(tx: &mut Tx<'_>, payments: &[&str], set: &mut WorkingSet) -> Resu
     if payments.is_empty() {
         return Ok(());
     }
-    for row in sqlx::query(sql!("load_alias_uses")).bind(payments).fetch_all(&mut **tx).await? {
+    for row in query!("load_alias_uses": payments).fetch_all(&mut **tx).await? {
         let account_id = AccountId::trusted(row.try_get(2)?);
         let link = PayerLink { payer_account: row.try_get(1)?, account_id };
         set.review.taught_mut(PaymentId::trusted(row.try_get(0)?)).links.insert(link);
@@ -209,7 +209,7 @@ async fn suggestions(
         return Ok(found);
     }
     let ids: Vec<&str> = payments.iter().map(PaymentId::as_str).collect();
-    for row in sqlx::query(sql!("load_suggestions")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_suggestions": ids).fetch_all(&mut **tx).await? {
         suggested(&row, &mut found)?;
     }
     Ok(found)

@@ -21,7 +21,7 @@ use crate::domain::split::{SplitPayment, part_id};
 use crate::domain::usage::Concerns;
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// The usage feed whose watermarks prove what is unspent.
 #[derive(Debug, Clone)]
@@ -214,9 +214,9 @@ async fn proof_in_tx(
     feed: &ProofFeed,
     unproven: &mut HashSet<AccountId>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let query = sqlx::query_scalar(sql!("usage_proof")).bind(&feed.group).bind(&feed.topic);
+    let query = scalar!("usage_proof": &feed.group, &feed.topic);
     let known = query.bind(feed.claims_until).fetch_one(&mut **tx).await?;
-    let query = sqlx::query_scalar(sql!("usage_open_records")).bind(&feed.topic);
+    let query = scalar!("usage_open_records": &feed.topic);
     let open: Vec<Option<Vec<u8>>> =
         query.bind(OPEN_RECORDS_MAX.saturating_add(1)).fetch_all(&mut **tx).await?;
     if i64::try_from(open.len()).unwrap_or(i64::MAX) > OPEN_RECORDS_MAX {
@@ -259,7 +259,7 @@ async fn owners_of(
     owners: &mut BTreeSet<String>,
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = payments.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_payment_owners")).bind(ids).fetch_all(&mut **tx).await?;
+    let rows = query!("load_payment_owners": ids).fetch_all(&mut **tx).await?;
     for row in rows {
         let payment_id: &str = row.try_get(0)?;
         steps.found.insert(payment_id.to_owned());
@@ -319,7 +319,7 @@ async fn all_parts(
 ) -> Result<Vec<(PaymentId, PaymentId, String)>, StoreError> {
     let ids: Vec<&str> = payments.iter().map(String::as_str).collect();
     let mut all = Vec::new();
-    for row in sqlx::query(sql!("load_parts")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_parts": ids).fetch_all(&mut **tx).await? {
         let (payment_id, part_id) = (row.try_get(0)?, row.try_get(1)?);
         let ids = (PaymentId::trusted(payment_id), PaymentId::trusted(part_id));
         all.push((ids.0, ids.1, row.try_get(2)?));
@@ -358,7 +358,7 @@ pub(super) async fn allocations(
         return Err(StoreError::Raced("the parts of a payment"));
     }
     let ids: Vec<&str> = needs.steps_back.payments.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_allocations")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_allocations": ids).fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get("currency")?)?;
         let money = |micros: i64| Money::from_micros(micros, currency);
         let invoice_id: &str = row.try_get("invoice_id")?;

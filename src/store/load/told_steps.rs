@@ -7,7 +7,7 @@ use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::alike::SameMoney;
 use crate::domain::working_set::told_steps::OF_ONE_DAY_MAX;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// The bank accounts, days and amounts of a batch's steps back, and whether one of each
 /// has no id.
@@ -43,16 +43,16 @@ pub(super) async fn load(
     if asked.is_empty() {
         return Ok(());
     }
-    let rows = sqlx::query(sql!("load_told_steps"))
-        .bind(asked.keys().map(|same| same.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(asked.keys().map(|same| same.day).collect::<Vec<_>>())
-        .bind(asked.keys().map(|same| same.amount.code()).collect::<Vec<_>>())
-        .bind(asked.keys().map(SameMoney::micros).collect::<Vec<_>>())
-        .bind(asked.values().copied().collect::<Vec<_>>())
-        // One more shows that there are too many to be compared.
-        .bind(i64::try_from(OF_ONE_DAY_MAX.saturating_add(1)).unwrap_or(i64::MAX))
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = query!("load_told_steps":
+        asked.keys().map(|same| same.bank_account.as_str()).collect::<Vec<_>>(),
+        asked.keys().map(|same| same.day).collect::<Vec<_>>(),
+        asked.keys().map(|same| same.amount.code()).collect::<Vec<_>>(),
+        asked.keys().map(SameMoney::micros).collect::<Vec<_>>(),
+        asked.values().copied().collect::<Vec<_>>())
+    // One more shows that there are too many to be compared.
+    .bind(i64::try_from(OF_ONE_DAY_MAX.saturating_add(1)).unwrap_or(i64::MAX))
+    .fetch_all(&mut **tx)
+    .await?;
     for row in rows {
         set.told_steps.record(&rows::bank_record(&row)?);
     }

@@ -18,7 +18,7 @@ use crate::domain::usage::{
 };
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 const MISCOUNTED: StoreError = StoreError::Corrupt("what holds set aside does not add up");
 
@@ -138,7 +138,7 @@ async fn limits(
     }
     let ids: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
     let mut found: HashMap<AccountId, Vec<Money>> = HashMap::new();
-    for row in sqlx::query(sql!("load_limits")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_limits": ids).fetch_all(&mut **tx).await? {
         let limit = Money::from_micros(row.try_get(2)?, rows::currency(row.try_get(1)?)?);
         found.entry(AccountId::trusted(row.try_get(0)?)).or_default().push(limit);
     }
@@ -171,7 +171,7 @@ async fn charges(
         return Ok(());
     }
     let (accounts, ids) = columns(named, UsageId::as_str);
-    let query = sqlx::query(sql!("load_charges")).bind(accounts).bind(ids);
+    let query = query!("load_charges": accounts, ids);
     let mut found = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
         if row.try_get::<Option<i64>, _>("charge_id")?.is_none() {
@@ -234,7 +234,7 @@ async fn refunded(
     }
     let (accounts, ids): (Vec<&str>, Vec<&str>) =
         named.keys().map(|(account_id, id)| (account_id.as_str(), id.as_str())).unzip();
-    let query = sqlx::query(sql!("load_refunds_of_charges")).bind(accounts).bind(ids);
+    let query = query!("load_refunds_of_charges": accounts, ids);
     for row in query.fetch_all(&mut **tx).await? {
         let key = (AccountId::trusted(row.try_get(0)?), UsageId::trusted(row.try_get(1)?));
         if let Some(charged) = named.get_mut(&key) {
@@ -253,7 +253,7 @@ async fn burnt(tx: &mut Tx<'_>, found: &mut HashMap<ChargeId, Charged>) -> Resul
     if ids.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query(sql!("load_consumptions")).bind(ids);
+    let query = query!("load_consumptions": ids);
     for row in query.fetch_all(&mut **tx).await? {
         let charged = found.get_mut(&ChargeId(row.try_get(0)?));
         let charged = charged.ok_or(StoreError::Corrupt("a consumption of no charge"))?;
@@ -273,7 +273,7 @@ async fn refunds(
         return Ok(());
     }
     let (accounts, ids) = columns(named, RefundId::as_str);
-    let query = sqlx::query(sql!("load_refunds")).bind(accounts).bind(ids);
+    let query = query!("load_refunds": accounts, ids);
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get("currency")?)?;
         set.usage.know_refund(Refund {
@@ -295,7 +295,7 @@ async fn holds(
         return Ok(());
     }
     let (accounts, ids) = columns(named, HoldId::as_str);
-    let query = sqlx::query(sql!("load_holds")).bind(accounts).bind(ids);
+    let query = query!("load_holds": accounts, ids);
     for row in query.fetch_all(&mut **tx).await? {
         set.usage.know_hold(hold(&row)?).map_err(|_| MISCOUNTED)?;
     }
@@ -312,7 +312,7 @@ pub(super) async fn set_aside(
         return Ok(());
     }
     let ids: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
-    for row in sqlx::query(sql!("load_live_holds")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in query!("load_live_holds": ids).fetch_all(&mut **tx).await? {
         let account_id = AccountId::trusted(row.try_get(0)?);
         let held = Money::from_micros(row.try_get(2)?, rows::currency(row.try_get(1)?)?);
         set.usage.know_set_aside(account_id, held).map_err(|_| MISCOUNTED)?;

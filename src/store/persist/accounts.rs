@@ -11,7 +11,7 @@ use crate::domain::input::UpsertAccount;
 use crate::domain::matching::upstream::Scheme;
 use crate::domain::money::{Currency, Money};
 use crate::domain::threshold::Levels;
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// Replaces lists of account numbers. What is not on the new ones was theirs until now.
 macro_rules! replace {
@@ -58,7 +58,7 @@ pub(super) async fn upserts(
         }
     }
     if !of.is_empty() {
-        sqlx::query(sql!("delete_limits")).bind(of).execute(&mut **tx).await?;
+        query!("delete_limits": of).execute(&mut **tx).await?;
     }
     store!(tx, "insert_limits", for (id, limit) in limits {
         account_id: *id,

@@ -15,7 +15,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::working_set::{Rebase, WorkingSet};
 use crate::store::load::{LockedAccount, Locks};
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows};
 
 /// What a balance is under the lock, and what it becomes.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +105,7 @@ async fn further(
     moves: &Moves,
 ) -> Result<HashMap<(AccountId, Currency), Money>, StoreError> {
     let ids: Vec<&str> = moves.further.keys().map(|(account_id, _)| account_id.as_str()).collect();
-    let query = sqlx::query(sql!("load_further_balances")).bind(ids);
+    let query = query!("load_further_balances": ids);
     let mut held = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(1)?)?;

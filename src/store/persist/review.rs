@@ -12,7 +12,7 @@ use crate::domain::ids::PaymentId;
 use crate::domain::matching::payer::customers_of;
 use crate::domain::review::SuggestionStatus;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// New suggestions, then what persons said, then what is superseded.
 pub(super) async fn suggestions(
@@ -192,6 +192,6 @@ pub(super) async fn aliases(
     }
     let ids: Vec<&str> = books.iter().map(|id| id.as_str()).collect();
     let count = ids.len();
-    let raised = sqlx::query(sql!("raise_books")).bind(ids).execute(&mut **tx).await?;
+    let raised = query!("raise_books": ids).execute(&mut **tx).await?;
     expect_rows(raised.rows_affected(), count, "a payer's customers")
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use super::{COUNTED, Drift};
 use crate::domain::chain::{Booked, Chain, Placed, Stated};
 use crate::domain::money::{BALANCE_MAX_MICROS, wide_number};
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// By bank account and currency.
 pub(super) type Chains = BTreeMap<(String, String), Chain>;
@@ -22,9 +22,9 @@ pub(super) async fn read(
     zone: &str,
     bank_account: &str,
 ) -> Result<Chains, StoreError> {
-    let query = sqlx::query(sql!("reconcile_statements")).bind(as_of).bind(zone);
+    let query = query!("reconcile_statements": as_of, zone);
     let stated = query.bind(bank_account).fetch_all(&mut **tx).await?;
-    let query = sqlx::query(sql!("reconcile_booked")).bind(as_of).bind(bank_account);
+    let query = query!("reconcile_booked": as_of, bank_account);
     let booked = query.fetch_all(&mut **tx).await?;
     let mut all: BTreeMap<(String, String), (Vec<Stated>, Vec<Booked>)> = BTreeMap::new();
     let subjects = Subjects::of(&stated)?;
