@@ -4158,7 +4158,8 @@ GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
 REVOKE INSERT ON balances, bank_transactions, candidate_facts, compared, decisions, forgettings,
     invoice_states, ledger_entries, ledger_transactions, lot_moves, lots, outbox_held,
     outbox_ranges, outbox_rest, payments, pruned_burns, pruned_months, pruned_usage,
-    records_without_payment, relay_progress, unsettled_invoices, usage_charges_rest, usage_ids, usage_kept, usage_months, usage_uncovered,
+    records_without_payment, relay_progress, unsettled_invoices, usage_charges_rest,
+    usage_ids, usage_kept, usage_months, usage_uncovered,
     _sqlx_migrations FROM topup_worker;
 -- Charges and events are read and written through their tables: of partitions the worker has none.
 DO $$

@@ -412,6 +412,10 @@ fn deciding(command: &Look, mut config: Config) -> Config {
     {
         *role = Some(store::WORKER.to_owned());
     }
+    // Nor may a worker take texts away, whose role the settings name by default.
+    if matches!(command, Look::Forget(_)) && role.as_deref() == Some(store::WORKER) {
+        *role = Some(store::OPERATOR.to_owned());
+    }
     config
 }
 

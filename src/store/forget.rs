@@ -42,19 +42,23 @@ impl Whom {
     }
 
     /// In this order: what a customer is known by finds the letters, and goes last.
-    pub fn steps(&self) -> &'static [Step] {
+    pub fn steps(&self) -> &'static [Stretch] {
         match self {
-            Self::Account(_) => {
-                &[Step::Money, Step::Letters, Step::Invoices, Step::Events, Step::Known]
-            }
-            Self::Payer(_) => &[Step::Money, Step::Letters, Step::Advices, Step::Known],
+            Self::Account(_) => &[
+                Stretch::Money,
+                Stretch::Letters,
+                Stretch::Invoices,
+                Stretch::Events,
+                Stretch::Known,
+            ],
+            Self::Payer(_) => &[Stretch::Money, Stretch::Letters, Stretch::Advices, Stretch::Known],
         }
     }
 }
 
 /// What is gone through, page by page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Stretch {
     Money,
     Letters,
     Advices,
@@ -63,7 +67,7 @@ pub enum Step {
     Known,
 }
 
-impl Step {
+impl Stretch {
     fn word(self) -> &'static str {
         match self {
             Self::Money => "money",
@@ -119,7 +123,7 @@ pub async fn begin_in_tx(
 pub async fn page_in_tx(
     tx: &mut Tx<'_>,
     forgetting: i64,
-    step: Step,
+    step: Stretch,
     whom: &Whom,
     after: Option<&str>,
 ) -> Result<Page, StoreError> {

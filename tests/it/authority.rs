@@ -73,9 +73,9 @@ async fn letter(world: &World, id: &str) -> (i64, String) {
         format!("SELECT coalesce(max({column}), '-') FROM dead_letters WHERE named_id = '{id}'")
     };
     let number = of("dead_letter_id::text");
-    let found = world.eventually(&format!("a letter of {id}"), || async {
-        world.value(&number).await.parse::<i64>().ok()
-    });
+    let what = format!("a letter of {id}");
+    let found =
+        world.eventually(&what, || async { world.value(&number).await.parse::<i64>().ok() });
     let number = found.await;
     let code = of("code || ': ' || message");
     (number, world.value(&code).await)

@@ -342,7 +342,8 @@ async fn texts_of_settled_payments_go_when_they_are_old() {
     assert_eq!(told(&mut direct, "b-2", &credit("T-2", "7.77", &none)).await, "applied");
     direct.pipeline = direct.at(now);
     assert_eq!(told(&mut direct, "b-3", &credit("T-3", "6.00", &none)).await, "applied");
-    for _ in 0..2 {
+    for before in [1, 0] {
+        let now = now - TimeDelta::seconds(before);
         let (runner, _stop) = runner_at(&direct, now);
         runner.prepare().await.expect("prepared");
         let ended = runner.run_by(Job::Prune, "alice", now).await.expect("ran");

@@ -85,8 +85,10 @@ const BY_INDEX: [&str; 8] = [
 ];
 
 /// What walks an index from its start, and why that is not all there is.
-const IN_ORDER: [(&str, &str); 8] = [
+const IN_ORDER: [(&str, &str); 10] = [
     ("candidates_feed", "one row for each bank account"),
+    ("compare_details", "a partial index of details of entries, of which this world has none"),
+    ("compare_found_bank", "the same"),
     ("letter_copies_next", "a partial index of what is to be published, up to a limit"),
     ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
     ("load_pending", "whether any is pending at all: one row"),

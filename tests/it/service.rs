@@ -65,8 +65,8 @@ fn goes(process: &mut Child) {
     }
 }
 
-/// READY comes once, and only where the database is there; signs of life follow, and STOPPING before
-/// the end.
+/// READY comes once, and only where the database is there; signs of life follow, and STOPPING
+/// before the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_manager_is_told_how_a_worker_stands() {
     let world = World::with_partitions("sd_told", 1).await;

@@ -31,6 +31,7 @@ const AREAS: [Area; 4] = [
         place: "src/store",
         crates: &[
             "chrono",
+            "foldhash",
             "futures",
             "serde",
             "serde_json",

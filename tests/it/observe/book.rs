@@ -30,7 +30,7 @@ async fn what_is_counted_in_part_is_said_to_be() {
     };
     let settings = direct.pipeline.settings();
     let (commands, usage) = (&settings.topics.commands, &settings.topics.usage);
-    let letters = |topic: &str| format!("dead_letters_open envelope_invalid {topic}");
+    let letters = |topic: &str| format!("dead_letters_open not_json {topic}");
     let all = read(&direct, 1_000).await;
     assert_eq!(sum(&all, "parked_payments "), 5, "{all:#?}");
     assert_eq!(sum(&all, "parked_amount_micros "), 50_000_000, "{all:#?}");

@@ -46,7 +46,7 @@ async fn a_batch_is_a_line_of_the_log() {
     assert!(!letters.is_empty());
     for letter in letters {
         assert_eq!(letter["level"], "WARN");
-        assert_eq!(letter["codes"], format!("envelope_invalid {}", letter["records"]));
+        assert_eq!(letter["codes"], format!("not_json {}", letter["records"]));
     }
     seen.end();
     world.finish().await;
