@@ -21,9 +21,9 @@ macro_rules! files {
 }
 
 const FILES: &[&str] = files![
-    "accounts" "advices" "audit_money" "audit_records" "bank" "candidates" "checkpoint"
-    "compare" "dead_letters" "forget" "holds" "inbox" "invoices" "jobs" "ledger" "outbox" "payments"
-    "prune" "reconcile" "returns" "review" "rules" "usage" "views_accounts" "views_book" "views_find"
+    "accounts" "advices" "audit_money" "audit_records" "bank" "candidates" "checkpoint" "compare"
+    "dead_letters" "forget" "holds" "inbox" "invoices" "jobs" "ledger" "outbox" "payments" "prune"
+    "reconcile" "returns" "review" "rules" "usage" "views_accounts" "views_book" "views_find"
     "views_invoices" "views_ledger" "views_payments" "views_records" "views_review" "views_status"
     "waiting" "worker"
 ];

@@ -195,8 +195,10 @@ async fn a_pooler_of_transactions_keeps_nothing_between_clients() {
     ours_is_in_force(&options).await;
     assert_eq!(seen(&mut stranger).await, untold, "nothing of ours is left to others");
     // Nor does what others leave reach us: settings, and statements of the same names.
-    let left = "SET statement_timeout = 1; SET lock_timeout = 1; SET enable_seqscan = on; \
-                SET ROLE pg_monitor; PREPARE sqlx_s_1 AS SELECT 'a stranger''s'; \
+    // (The driver's last statement may still be there under its name.)
+    let left = "DEALLOCATE ALL; SET statement_timeout = 1; SET lock_timeout = 1; \
+                SET enable_seqscan = on; SET ROLE pg_monitor; \
+                PREPARE sqlx_s_1 AS SELECT 'a stranger''s'; \
                 PREPARE sqlx_s_2 AS SELECT 'a stranger''s'";
     stranger.execute(sqlx::raw_sql(left)).await.expect("it is left");
     ours_is_in_force(&options).await;
