@@ -76,19 +76,19 @@ async fn a_month_of_charges_goes_and_all_still_adds_up() {
     let before = direct.database.lines(BALANCES).await;
     // The month was never made: its charges are where those of no month are.
     let summary = pruned(&direct).await;
-    assert!(summary.ends_with("0 of usage_charges"), "{summary}");
+    assert!(summary.contains(" 0 of usage_charges"), "{summary}");
     let made = "SELECT make_usage_month((now() - interval '300 days')::date)";
     assert_eq!(direct.database.value(made).await, "true");
     sound(&direct.database).await;
     let summary = pruned(&direct).await;
-    assert!(summary.ends_with("5 of usage_charges"), "{summary}");
+    assert!(summary.contains(" 5 of usage_charges"), "{summary}");
     assert_eq!(direct.database.lines(CHARGES).await, ["U6"]);
     let months = "SELECT count(*) FROM usage_months WHERE until < now() - interval '200 days'";
     assert_eq!(direct.database.value(months).await, "0");
     sound(&direct.database).await;
     assert_eq!(direct.database.lines(BALANCES).await, before);
     let summary = pruned(&direct).await;
-    assert!(summary.ends_with("0 of usage_charges"), "{summary}");
+    assert!(summary.contains(" 0 of usage_charges"), "{summary}");
     // Money that clears the debt of charges that are gone.
     topped_up(&mut direct, 3, "20.00").await;
     let item = direct.command("i-b", "invoice.create", &invoice("INV-B", "B", "5.00"));
@@ -126,7 +126,7 @@ async fn what_was_charged_in_a_month_that_is_gone_is_not_charged_again() {
     let made = "SELECT make_usage_month((now() - interval '300 days')::date)";
     direct.database.value(made).await;
     let before = direct.database.lines(BALANCES).await;
-    assert!(pruned(&direct).await.ends_with("5 of usage_charges"));
+    assert!(pruned(&direct).await.contains(" 5 of usage_charges"));
     let gone = ("dead_lettered".to_owned(), "usage_pruned".to_owned());
     // The outcome of its record is there.
     let again = ends(&mut direct, "u1", "charge", &charge("U1", "A", "3")).await;
@@ -176,7 +176,7 @@ async fn a_month_that_was_closed_and_not_taken_away_is_taken_by_the_next_run() {
     assert_eq!(back, gone);
     let again = ends(&mut direct, "u1-again", "charge", &charge("U1", "A", "3")).await;
     assert_eq!(again, gone);
-    assert!(pruned(&direct).await.ends_with("5 of usage_charges"));
+    assert!(pruned(&direct).await.contains(" 5 of usage_charges"));
     sound(&direct.database).await;
     direct.database.abandon().await;
 }
