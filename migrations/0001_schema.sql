@@ -2606,7 +2606,8 @@ CREATE TRIGGER suggestion_payments_fit AFTER INSERT ON suggestion_payments
 -- Aliases: a payer's account that persons gave to a customer. Nobody has verified it.
 CREATE TABLE payer_aliases (
     payer_account text COLLATE "C" NOT NULL
-                    CHECK (payer_account !~ '[^A-Z0-9]' AND length(payer_account) BETWEEN 1 AND 64),
+                    CHECK (payer_account !~ '[^A-Z0-9]' AND length(payer_account) BETWEEN 1 AND 64
+                           OR payer_account = 'forgotten:' || alias_id),
     account_id    text COLLATE "C" NOT NULL REFERENCES accounts,
     -- Payments that were confirmed since it was last demoted; two make it strong.
     confirmations integer NOT NULL CHECK (confirmations >= 0),
@@ -2948,7 +2949,7 @@ CREATE TABLE feed_partitions (
 -- Who may send what, as workers had it in their settings. What was refused names the version.
 CREATE TABLE authority_tables (
     version       text COLLATE "C" PRIMARY KEY,
-    content       text NOT NULL CHECK (length(content) BETWEEN 1 AND 4194304),
+    content       text NOT NULL CHECK (length(content) > 0),
     first_used_at timestamptz NOT NULL,
     CONSTRAINT authority_version_is_of_its_content
         CHECK (version = left(encode(sha256(convert_to(content, 'UTF8')), 'hex'), 7))
@@ -3749,7 +3750,10 @@ BEGIN
      WHERE m.forgotten_at IS NULL
        AND NOT EXISTS (SELECT FROM open_payments o WHERE o.payment_id = m.payment_id)
        AND NOT EXISTS (SELECT FROM parked_returns p
-                        WHERE p.bank_account = m.bank_account AND p.bank_key = m.bank_key);
+                        WHERE p.bank_account = m.bank_account AND p.bank_key = m.bank_key)
+       -- What only announces money is found by its texts when the bank books it.
+       AND (m.status = 'PDNG' AND m.disposition = 'not_booked'
+            AND m.recorded_at > now() - interval '180 days') IS NOT TRUE;
     UPDATE payments_without_bank_id w SET payer = NULL
       FROM money_records m
      WHERE m.ctid = ANY (everything) AND w.payment_id = m.payment_id AND w.payer IS NOT NULL;
@@ -3954,7 +3958,8 @@ BEGIN
     END IF;
 END $$;
 
--- What a customer or a payer is known by, at last: until then it finds the letters. A virtual
+-- What a customer or a payer is known by, at last: until then it finds the letters. No number of a
+-- bank is written as what takes the place of a payer's, so nobody is taken for him. A virtual
 -- account is a number of ours, and whose it was keeps the next customer from that one's money.
 CREATE FUNCTION forget_known(of_kind text, whom text, at timestamptz, OUT gone bigint)
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
@@ -3986,8 +3991,8 @@ BEGIN
                                              ELSE f.number = whom END;
     GET DIAGNOSTICS more = ROW_COUNT;
     gone := gone + more;
-    UPDATE payer_aliases p SET payer_account = 'FORGOTTEN' || p.alias_id
-     WHERE p.payer_account NOT LIKE 'FORGOTTEN%'
+    UPDATE payer_aliases p SET payer_account = 'forgotten:' || p.alias_id
+     WHERE p.payer_account NOT LIKE 'forgotten:%'
        AND CASE of_kind WHEN 'account' THEN p.account_id = whom ELSE p.payer_account = whom END;
     GET DIAGNOSTICS more = ROW_COUNT;
     gone := gone + more;

@@ -19,7 +19,7 @@ use self::replay::{Chunk, Replayed};
 use crate::clock::Clock;
 use crate::pipeline::Pipeline;
 use crate::store::PgPool;
-use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Selection, Who};
+use crate::store::dead_letters::{self, Act, LetterState, Selection, Who};
 use crate::store::failing::{self, Kind};
 use crate::store::replay_runs::{self, ReplayRun};
 use crate::store::{StoreError, in_hand};
@@ -373,7 +373,7 @@ async fn reopen_one(
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
-    let forgotten = locked.first().is_some_and(DeadLetter::is_forgotten);
+    let forgotten = locked.first().is_some_and(|letter| letter.forgotten);
     let became = match locked.first().map(|letter| letter.state) {
         None => Became::Unknown,
         Some(LetterState::Discarded) if forgotten => Became::Forgotten,

@@ -120,7 +120,7 @@ pub(super) async fn take_up_in_tx(
         let who = Who { operator: OURSELVES, reason: Some(&reason), run: None };
         let act = Act::reopen(letter, "came_again");
         dead_letters::act_in_tx(tx, "reopen", who, &[act], at).await?;
-        if letter.is_forgotten() {
+        if letter.forgotten {
             dead_letters::restore_in_tx(tx, letter, raw, who, at).await?;
         }
         dead_letters::reopen_in_tx(tx, letter.id, Some(at)).await?;

@@ -47,18 +47,12 @@ pub struct DeadLetter {
     pub first_failed_at: DateTime<Utc>,
     pub last_failed_at: DateTime<Utc>,
     pub state: LetterState,
+    /// Its bytes are gone: others stand in their place.
+    pub forgotten: bool,
     /// The latest revision, whose bytes `raw` holds; 0: as it came.
     pub revision: i32,
     /// Topic and key: letters that share it keep their order.
     pub order_key: String,
-}
-
-impl DeadLetter {
-    /// Whether its bytes were forgotten: what stands in their place says so.
-    pub fn is_forgotten(&self) -> bool {
-        let mark = format!(r#"{{"forgotten":{}}}"#, self.id);
-        self.raw.value.as_deref() == Some(mark.as_bytes())
-    }
 }
 
 fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
@@ -87,6 +81,7 @@ fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
         last_failed_at: row.try_get("last_failed_at")?,
         state: LetterState::from_word(row.try_get("status")?)
             .ok_or(StoreError::Unreadable("a letter's state"))?,
+        forgotten: row.try_get("forgotten")?,
         revision: row.try_get("revision")?,
         order_key: row.try_get("order_key")?,
     })

@@ -4,7 +4,8 @@
 //! Without a pooler in between a connection begins with it. A pooler that hands out a connection
 //! for one transaction keeps nothing for the next: so there each statement has a transaction, of
 //! its own if need be, and each transaction begins with its settings, in the same message to the
-//! server as its `BEGIN`. Nothing is left to the next client, and nothing of his is met.
+//! server as its `BEGIN`. No setting is left to the next client, and nothing of his is met. (The
+//! driver's statements may stay under their names, until a client drops them, as ours do.)
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -144,6 +144,10 @@ async fn a_customer_is_forgotten_and_the_books_are_not() {
     assert!(done.status.success(), "{}", said(&done));
     assert_eq!(rows(&done), rows(&dry), "{}", said(&done));
     assert_eq!(holders(&direct).await, Vec::<String>::new());
+    // What stands in the place of a payer's number is no number that a bank could tell.
+    let taken = "SELECT count(*) || ' ' || count(*) FILTER (WHERE payer_key(payer_account)
+                                                              = payer_account) FROM payer_aliases";
+    assert_eq!(direct.database.value(taken).await, "1 0");
     let told_all =
         "SELECT DISTINCT (convert_from(payload, 'UTF8') LIKE '{\"forgotten\":true}%')::text
                       FROM outbox WHERE key_kind = 'account' AND record_key = 'ACC-1'";
@@ -278,6 +282,36 @@ async fn a_letter_that_was_forgotten_has_its_bytes_again_when_its_record_comes_a
     let open = "SELECT status || ' ' || (forgotten_at IS NULL) FROM dead_letters";
     assert_eq!(direct.database.lines(open).await, ["open true"]);
     assert_eq!(holders(&direct).await, ["dead_letters"]);
+    direct.finish().await;
+}
+
+/// Whoever knows a letter's number may write what stands for its bytes when they are forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_says_that_it_is_forgotten_is_a_letter_like_any() {
+    let mut direct = Direct::new("fo_mark").await;
+    let item = direct.item(Topic::Commands, None, br#"{"forgotten":1}"#);
+    direct.run(&[item]).await;
+    let why = ["--reason", "rubbish", "--yes"];
+    for words in [&["dead-letters", "discard", "--id", "1"][..], &["dead-letters", "reopen", "1"]] {
+        let done = topup(&direct, &[words, &why].concat());
+        assert!(done.status.success(), "{}", said(&done));
+    }
+    let open = "SELECT status FROM dead_letters";
+    assert_eq!(direct.database.lines(open).await, ["open"]);
+    direct.finish().await;
+}
+
+/// What is announced is found by its payer when it is booked, so it is kept until then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn announced_money_keeps_its_payer_until_it_is_booked() {
+    let mut direct = Direct::new("fo_pending").await;
+    let announced = json!({ "status": "PDNG" });
+    assert_eq!(told(&mut direct, "b-1", &credit("T-1", "5.00", &announced)).await, "applied");
+    let planted = holders(&direct).await;
+    let words = ["forget", "--payer", NUMBER, "--reason", "asked for it", "--yes"];
+    let refused = topup(&direct, &words);
+    assert!(said(&refused).contains("announced payments"), "{}", said(&refused));
+    assert_eq!(holders(&direct).await, planted);
     direct.finish().await;
 }
 

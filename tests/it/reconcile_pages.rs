@@ -356,6 +356,14 @@ async fn an_old_entry_that_somebody_changed_is_found_on_the_round() {
     }
     desk.direct.database.execute(&change(3)).await;
     assert_eq!(desk.reconciled().await, "0: 0 drifts, 0 new, 1 gone");
+    // A worker whose clock is ahead does not hide what comes after its records.
+    let ahead = "SET session_replication_role = replica;
+        UPDATE money_records SET recorded_at = now() + interval '1 year' WHERE detail_index = 3;
+        RESET session_replication_role";
+    desk.direct.database.execute(ahead).await;
+    desk.reconciled().await;
+    let believed = "SELECT (details_through <= now())::text FROM compared";
+    assert_eq!(desk.direct.database.value(believed).await, "true");
     let back = "UPDATE compared SET details_through = details_through - interval '1 day'";
     assert_eq!(desk.direct.database.refused(back).await, "compared_goes_on");
     desk.direct.finish().await;

@@ -151,7 +151,8 @@ SELECT bank_account, currency,
  ORDER BY recorded_at FETCH FIRST $2 ROWS WITH TIES
 
 -- name: compare_details_through
-UPDATE compared SET details_through = greatest(details_through, $1) WHERE only_row
+-- A worker whose clock is ahead does not hide what comes after its records.
+UPDATE compared SET details_through = greatest(details_through, least($1, now())) WHERE only_row
 
 -- name: compare_details_rounded
 UPDATE compared SET details_round = $1 WHERE only_row

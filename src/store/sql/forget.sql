@@ -35,14 +35,19 @@ SELECT what, rows FROM (
               JOIN money_records m USING (bank_account, bank_key)
              WHERE payer_key(m.debtor_account) = $1)
     UNION ALL
-    SELECT 3, 'remittance advices that wait for their payment',
+    SELECT 3, 'announced payments that the bank has not booked',
+           (SELECT count(*) FROM money_records
+             WHERE status = 'PDNG' AND disposition = 'not_booked'
+               AND recorded_at > now() - interval '180 days' AND payer_key(debtor_account) = $1)
+    UNION ALL
+    SELECT 4, 'remittance advices that wait for their payment',
            (SELECT count(*) FROM remittance_advices
              WHERE payer_key = $1 AND state IN ('open', 'ambiguous'))
     UNION ALL
-    SELECT 4, 'commands that wait',
+    SELECT 5, 'commands that wait',
            (SELECT count(*) FROM waiting_commands WHERE has_number(record_value, ARRAY[$1]))
     UNION ALL
-    SELECT 5, 'open dead letters',
+    SELECT 6, 'open dead letters',
            (SELECT count(*) FROM dead_letters
              WHERE status = 'open' AND has_number(record_value, ARRAY[$1]))) n
  WHERE rows > 0 ORDER BY place

@@ -58,7 +58,7 @@ WHERE horizon < $1 AND NOT EXISTS (SELECT FROM outbox_next(1) o WHERE o.outbox_i
 SELECT n.copy_id, d.dead_letter_id, d.topic, d.partition, d.record_offset, d.record_timestamp,
        d.record_key, d.record_value, d.record_headers::text AS record_headers, d.source,
        d.message_id, d.code, d.message, d.attempts, d.first_failed_at, d.last_failed_at, d.status,
-       0 AS revision, '' AS order_key
+       d.forgotten_at IS NOT NULL AS forgotten, 0 AS revision, '' AS order_key
 FROM (SELECT s.copy_id, s.dead_letter_id,
              sum(s.size) OVER (ORDER BY s.copy_id) - s.size AS before
       FROM (SELECT c.copy_id, c.dead_letter_id,
